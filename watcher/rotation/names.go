@@ -1,0 +1,27 @@
+package rotation
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// Names on NATS.
+const (
+	Stream        = "KEYTURN"         // the JetStream stream of states
+	LogPrefix     = "keyturn.rings."  // + ring: where states are appended
+	StatePrefix   = "keyturn.state."  // + ring: where the stream republishes committed appends
+	BucketCensus  = "KEYTURN_census"  // KV: <ring>.<replica> → CensusRow
+	BucketKeys    = "KEYTURN_verify"  // KV: <ring>.<instance> → VerifierRow
+	BucketWatch   = "KEYTURN_watch"   // KV: <ring>.<instance> → WatcherRow
+	BucketIssuers = "KEYTURN_issuers" // KV: <ring>.<instance> → IssuerRow
+)
+
+var ringName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+// CheckRing returns an error unless name may name a ring: [a-z0-9][a-z0-9-]{0,62}.
+func CheckRing(name string) error {
+	if !ringName.MatchString(name) {
+		return fmt.Errorf("ring name %.80q: want lower-case letters, digits and hyphens, at most 63, not starting with a hyphen", name)
+	}
+	return nil
+}
