@@ -25,3 +25,13 @@ func CheckRing(name string) error {
 	}
 	return nil
 }
+
+// LogSubject returns the subject to which states of ring are appended.
+func LogSubject(ring string) string { return LogPrefix + ring }
+
+// StateSubject returns the subject on which committed states of ring are republished.
+func StateSubject(ring string) string { return StatePrefix + ring }
+
+// RowKey returns the key of one process's row in a KV bucket: <ring>.<instance>,
+// where characters of instance that a KV key can't hold are replaced.
+func RowKey(ring, instance string) string { return ring + "." + instance }
