@@ -173,7 +173,7 @@ func (b *bucket) swap(ctx context.Context, session string, r record, seq uint64,
 func (b *bucket) write(ctx context.Context, session string, r record, seq uint64, now time.Time, anew bool) error {
 	data, err := r.encode()
 	if err != nil {
-		return err
+		return claimsError{err} // nothing else in a record can be too large or impossible to encode
 	}
 	// The entry outlives the session a little, so that no entry vanishes while
 	// its session still runs by another server's clock.
