@@ -1,0 +1,26 @@
+import type { Clock } from './clock';
+import type { Environment } from './environment';
+/** What set off a refresh. */
+export type Trigger = 'start' | 'event' | 'claims' | 'expiry' | 'manual' | 'signin' | '401' | '403' | 'socket';
+/**
+ * What keeps a failure from becoming a loop: the budget of refreshes that failures cause, the breaker that
+ * opens when new tokens are refused, and the memory of the claims that a 403 has already been refreshed for.
+ */
+export interface Guard {
+    /** Counts a refresh that is about to happen; throws when a failure may not cause it. */
+    admit(trigger: Trigger): void;
+    /** A token of this generation was refused although it was fresh. */
+    refused(generation: number): void;
+    /** A token was accepted. */
+    accepted(): void;
+    /** A new rev or a new user: one probe is allowed again. */
+    renew(): void;
+    open(): boolean;
+    /** Whether a 403 under these claims has had its refresh. */
+    spentOn(digest: string): boolean;
+    spend(digest: string): void;
+    /** The permissions or the key changed: what was refused before may be granted now. */
+    pardon(): void;
+}
+/** Builds the guard of a ring. The budget is the browser's (localStorage), the claims the tab's (sessionStorage). */
+export declare function createGuard(env: Environment, clock: Clock, ring: string): Guard;

@@ -1,0 +1,16 @@
+/**
+ * What the client reads out of a token. It is read for scheduling and for telling tokens apart only: nothing
+ * here is verified, and nothing may be allowed because of it.
+ */
+export interface Claims {
+    readonly kid: string | null;
+    readonly sub: string | null;
+    readonly iss: string | null;
+    /** Unix seconds, as written in the token. */
+    readonly iat: number | null;
+    readonly exp: number | null;
+    /** Equal for tokens that grant the same subject the same under the same kid, however often reissued. */
+    readonly digest: string;
+}
+/** Reads a compact JWS; null when it is none, or its header or payload is no JSON object. */
+export declare function readToken(token: unknown): Claims | null;

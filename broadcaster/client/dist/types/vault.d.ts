@@ -1,0 +1,45 @@
+import type { Clock } from './clock';
+import type { Claims } from './jwt';
+/** A token as somebody gave it: the refresh endpoint, the app, or a sibling tab. */
+export interface Answer {
+    readonly token: string;
+    /** Public name of the key that signed it, where told. */
+    readonly key: string | null;
+    readonly kid: string | null;
+    /** Life left at receipt, in ms; null when nobody told. */
+    readonly ttlMs: number | null;
+}
+/** The token in use, with what is known of it. */
+export interface Held extends Answer {
+    readonly claims: Claims;
+    /** On the client's own clock: when it was asked for, hence never later than it was issued. */
+    readonly receivedAt: number;
+    /** Unix ms of this machine at the same moment; comparable between tabs. */
+    readonly wallAt: number;
+    /** How long before its end a token is replaced: five minutes, or half the life it had left, if that is less. */
+    readonly leadMs: number;
+    /** Counts the tokens this tab has held; a request remembers the one it carried. */
+    readonly generation: number;
+}
+/** Token in memory, nowhere else. */
+export interface Vault {
+    held(): Held | null;
+    /** Changes whenever the user may have changed: logout, end of session, another subject. */
+    login(): number;
+    /** Life left in ms, by elapsed time; Infinity where nobody told, 0 without a token. */
+    leftMs(): number;
+    /** Takes a token that this tab asked for. Null when it can't be read. */
+    take(answer: Answer, askedAt: number): Held | null;
+    /** Takes somebody else's token if it is newer: a sibling's of the same subject only, the app's own of any. */
+    adopt(answer: Answer, wallAt: number, own?: boolean): Held | null;
+    /** Adds what the server told of the token of a generation: its key, and the life it has left at most. */
+    learn(generation: number, key: string, ttlMs: number): void;
+    /** Forgets the token. Whatever was asked for before at (Unix ms) is refused from now on. */
+    forget(at?: number): void;
+    /** The newest logout known, in Unix ms; grows only. */
+    forgotten(): number;
+    /** True when no session is known: nobody asks again until a sign-in. */
+    signedOut(): boolean;
+}
+/** Builds an empty vault; changed is called after each change of the token. */
+export declare function createVault(clock: Clock, changed: (held: Held | null) => void): Vault;

@@ -1,0 +1,45 @@
+import type { State } from './frames'
+
+/** The token as far as the decision needs it. */
+export interface Bearing {
+  /** Public name of the key that verified it, where the server told; else null. */
+  readonly key: string | null
+  /** `kid` of its own header; null when it names none. */
+  readonly kid: string | null
+  /** Milliseconds since it was received. */
+  readonly ageMs: number
+  /** Milliseconds since it was issued, by the server's clock where that is known; else as ageMs. */
+  readonly issuedMs: number
+}
+
+/** What a state asks of a token, and the reason, for logs and tests. */
+export type Decision =
+  | { readonly refresh: false; readonly why: 'current' | 'pending' | 'not_live' | 'replica_lags' }
+  | { readonly refresh: true; readonly why: 'other_key' | 'other_kid' | 'older_than_key' }
+
+const keep = (why: 'current' | 'pending' | 'not_live' | 'replica_lags'): Decision => ({ refresh: false, why })
+const move = (why: 'other_key' | 'other_kid' | 'older_than_key'): Decision => ({ refresh: true, why })
+
+/**
+ * Whether a token should be replaced because of the ring's state, `sinceReceiptMs` after that state came in.
+ *
+ * The key that verified the token decides. Where nobody told it, the header's kid does; and where that is
+ * missing, or a retiring key shares it with the current one, the token's age against the age of the current
+ * key. A state that does not know the token's key at all, though the token is younger than the current key,
+ * comes from a replica that lags: then the token is ahead, and stays.
+ */
+export function decide(state: State, token: Bearing, sinceReceiptMs: number): Decision {
+  if (!state.live) return keep('not_live')
+  const sinceMs = state.sinceMs + sinceReceiptMs
+  const name = token.key === null ? 'kid' : 'key'
+  const mine = token[name]
+  const shared = name === 'kid' && state.retiring.some((k) => k.kid === state.kid)
+  if (!mine || (shared && mine === state.kid)) {
+    return token.ageMs > sinceMs ? move('older_than_key') : keep('current')
+  }
+  if (mine === state[name]) return keep('current')
+  if (state.pending.some((k) => k[name] === mine)) return keep('pending')
+  const known = state.retiring.some((k) => k[name] === mine)
+  if (!known && token.issuedMs < sinceMs) return keep('replica_lags')
+  return move(name === 'key' ? 'other_key' : 'other_kid')
+}

@@ -1,0 +1,17 @@
+/**
+ * keyturn in the browser: keeps a JWT fresh while its signing key turns. Importing this does nothing;
+ * createKeyturn starts a client.
+ */
+export type { AuthFetch, AuthRequestInit } from './authfetch'
+export type { ConnectionState } from './connection'
+export type { AppToken } from './endpoint'
+export type { ErrorCode } from './errors'
+export { KeyturnError } from './errors'
+export type { KeyturnEvents, Listener } from './events'
+export type { Trigger } from './guard'
+export { installFetch } from './install'
+export type { Keyturn, Options } from './keyturn'
+export { createKeyturn } from './keyturn'
+export type { Settings } from './settings'
+export type { Counters, Status } from './status'
+export type { RefreshOn403 } from './verdict'
