@@ -3,6 +3,7 @@ package rotation
 import (
 	"fmt"
 	"regexp"
+	"strings"
 )
 
 // Names on NATS.
@@ -32,6 +33,23 @@ func LogSubject(ring string) string { return LogPrefix + ring }
 // StateSubject returns the subject on which committed states of ring are republished.
 func StateSubject(ring string) string { return StatePrefix + ring }
 
-// RowKey returns the key of one process's row in a KV bucket: <ring>.<instance>,
-// where characters of instance that a KV key can't hold are replaced.
-func RowKey(ring, instance string) string { return ring + "." + instance }
+// RowKey returns the key of one process's row in a KV bucket: <ring>.<instance>.
+// Bytes of instance that a KV key can't hold, and the dot that would split it,
+// stand as "=" and two hex digits, so that two instances never share a key.
+func RowKey(ring, instance string) string {
+	var b strings.Builder
+	b.WriteString(ring)
+	b.WriteByte('.')
+	for _, c := range []byte(instance) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "=%02x", c)
+		}
+	}
+	if instance == "" {
+		b.WriteByte('=')
+	}
+	return b.String()
+}

@@ -2,11 +2,20 @@ package rotation
 
 import "time"
 
-// DefaultSkew is how far two clocks of one ring may differ when a [Policy] does not say.
-const DefaultSkew = 30 * time.Second
+const (
+	// DefaultSkew is how far two clocks of one ring may differ when a [Policy] does not say.
+	DefaultSkew = 30 * time.Second
+	// ConfirmAfter is how long to wait before the second look that confirms
+	// the return of an earlier key; see [Change].
+	ConfirmAfter = 5 * time.Second
+	// MaxHold bounds [Extend]: a key can't be kept for longer than this from now.
+	// One token with an absurd expiry must not keep an old key alive for ever.
+	MaxHold = 366 * 24 * time.Hour
+)
 
-// Policy is what the configuration of a ring says about its rotations.
-// The zero Policy works: keys then retire after the skew alone.
+// Policy is what the configuration of a ring says about its rotations, and what
+// the process that looks knows besides. The zero Policy works: keys then
+// retire after the skew alone.
 type Policy struct {
 	TokenLifetime time.Duration // longest life of a token of this ring
 	SignerLag     time.Duration // how late a signer may notice a change: 2 × poll
@@ -18,20 +27,22 @@ type Policy struct {
 	// Confirmed is the name of a key whose return to current a second look
 	// has confirmed, or that this process itself made current again.
 	Confirmed string
+	// LastSeen is the marker of this process's previous look; empty: unknown.
+	// With it, a store that was written without any key changing leaves no
+	// false trace of a gap, and a look older than the last one is stale.
+	LastSeen string
 }
 
-// Alarm is something that a person should see to. It never holds material.
-type Alarm struct {
-	Code string `json:"code"`          // one of the Alarm constants
-	Key  string `json:"key,omitempty"` // name of the key in question
-	Text string `json:"text"`          // what is wrong, and what to do
-}
-
-// Change tells what [Next], [Tick], [Revoke], [Extend] or [Again] did.
-type Change struct {
-	Row     string  // name of the row, also State.Cause.Change; "": nothing changed, append nothing
-	Type    string  // the event type that goes with Row; see NewEvent
-	Alarms  []Alarm // to be shown even when Row is empty
-	Stale   bool    // the look is older than the state: look again, change nothing
-	Confirm string  // name of a key: look again in ConfirmAfter and pass it as Policy.Confirmed
+// overlap is how long a key verifies after the look that saw it leave current:
+// until the last signer has noticed and the last token it signed has expired
+// on the slowest clock.
+func (p Policy) overlap() time.Duration {
+	skew := p.Skew
+	switch {
+	case skew == 0:
+		skew = DefaultSkew
+	case skew < 0:
+		skew = 0
+	}
+	return max(p.SignerLag, 0) + max(p.TokenLifetime, 0) + skew
 }

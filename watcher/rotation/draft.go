@@ -1,0 +1,173 @@
+package rotation
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxPending bounds the keys that wait for their turn, so that retiring keys
+// always find room in a state.
+const maxPending = MaxKeys / 2
+
+// draft is a state in the making. Its lists are its own: it may change them
+// while prev stays as it is.
+type draft struct {
+	prev    State
+	p       Policy
+	now     time.Time
+	keys    []Key
+	gone    []Gone
+	intents []string        // names of keys to revoke
+	shown   map[string]bool // names of gone keys that the store still shows
+	alarms  []Alarm
+}
+
+// begin drafts a successor of prev that has no keys yet, and remembers the gone.
+func begin(prev State, p Policy, now time.Time) *draft {
+	return &draft{prev: prev, p: p, now: now, gone: slices.Clone(prev.Gone), intents: slices.Clone(prev.Revoke), shown: map[string]bool{}}
+}
+
+func (d *draft) alarm(code, key, format string, args ...any) {
+	d.alarms = append(d.alarms, alarmf(code, key, format, args...))
+}
+
+// nothing leaves the state as it was.
+func (d *draft) nothing() (State, Change) { return d.prev, Change{Alarms: d.alarms} }
+
+// retire lets k verify for as long as tokens under it may live. The end is set
+// here, once.
+func (d *draft) retire(k Key) {
+	k.Stage, k.Since, k.VerifyUntil = Retiring, d.now, d.now.Add(d.p.overlap())
+	d.keys = append(d.keys, k)
+}
+
+// bury remembers that k is gone. A compromised key stays that.
+func (d *draft) bury(k Key, why string) {
+	d.gone = slices.DeleteFunc(d.gone, func(g Gone) bool { return g.Key == k.Name })
+	d.gone = append(d.gone, Gone{Key: k.Name, KID: k.KID, Version: k.Version, Why: why})
+}
+
+// raise takes a key out of the gone, if it is there.
+func (d *draft) raise(name string) {
+	d.gone = slices.DeleteFunc(d.gone, func(g Gone) bool { return g.Key == name })
+}
+
+// finish makes the draft a state of that row, unless it says the same as prev.
+func (d *draft) finish(next State, row string) (State, Change) {
+	next.Keys, next.Gone = d.keys, d.gone
+	next.Revoke = revocable(d.intents, next)
+	order(next.Keys)
+	d.fit(&next)
+	flagReused(next.Keys)
+	d.alarms = append(d.alarms, sharedKIDs(next.Keys)...)
+
+	next.Urgency = Planned
+	if row == rowCompromised {
+		next.Urgency = Compromise
+	}
+	var unfit *Alarm
+	next.Refresh, unfit = plan(d.p, next.Urgency)
+	if unfit != nil {
+		d.alarms = append(d.alarms, *unfit)
+	}
+	if Equal(d.prev, next) {
+		return d.nothing()
+	}
+	next.Rev = nextRev(d.prev.Rev, d.now)
+	next.Cause.Change = row
+	return normal(next), Change{Row: row, Type: typeOf[row], Alarms: d.alarms}
+}
+
+// revocable is the intents to revoke that still wait in s: those for its current key.
+func revocable(intents []string, s State) []string {
+	return slices.DeleteFunc(slices.Clone(intents), func(name string) bool {
+		k, live := s.Key(name)
+		return !live || k.Stage != Current
+	})
+}
+
+// order sorts keys: current, then pending, then retiring, each newest first.
+func order(keys []Key) {
+	slices.SortStableFunc(keys, func(a, b Key) int {
+		return cmp.Or(cmp.Compare(rankAmong(a), rankAmong(b)), b.Since.Compare(a.Since), strings.Compare(a.Name, b.Name))
+	})
+}
+
+func rankAmong(k Key) int { return slices.Index([]Stage{Current, Pending, Retiring}, k.Stage) }
+
+// flagReused marks the keys that share a kid with another.
+func flagReused(keys []Key) {
+	count := make(map[string]int, len(keys))
+	for _, k := range keys {
+		count[k.KID]++
+	}
+	for i := range keys {
+		keys[i].Reused = count[keys[i].KID] > 1
+	}
+}
+
+// fit keeps the caps. What goes first is what is missed least: the memory of
+// retired keys, the retiring key that would end first, the pending key that came
+// last. The current key always stays.
+func (d *draft) fit(s *State) {
+	pending := 0
+	for _, k := range s.Keys {
+		if k.Stage == Pending {
+			pending++
+		}
+	}
+	for ; pending > maxPending; pending-- {
+		d.drop(s, Pending)
+	}
+	for len(s.Keys) > MaxKeys && d.drop(s, Retiring) {
+	}
+	for len(s.Gone) > MaxGone && d.forget(s, true) {
+	}
+	for size(*s) > maxState && (d.forget(s, false) || d.drop(s, Retiring) || d.drop(s, Pending)) {
+	}
+}
+
+// drop takes the key of that stage out that is missed least.
+func (d *draft) drop(s *State, stage Stage) bool {
+	least := -1
+	for i, k := range s.Keys {
+		switch {
+		case k.Stage != stage:
+		case least < 0,
+			stage == Retiring && k.VerifyUntil.Before(s.Keys[least].VerifyUntil),
+			stage == Pending && k.Since.After(s.Keys[least].Since):
+			least = i
+		}
+	}
+	if least < 0 {
+		return false
+	}
+	k := s.Keys[least]
+	s.Keys = slices.Delete(s.Keys, least, least+1)
+	if stage == Retiring {
+		d.alarm(alarmTooMany, k.Name, "key %s went before its time: a ring carries %d keys; turn keys less often than %d times in a token's life",
+			k.Name, MaxKeys, MaxKeys-maxPending)
+		s.Gone = append(s.Gone, Gone{Key: k.Name, KID: k.KID, Version: k.Version, Why: WhyRetired})
+		return true
+	}
+	d.alarm(alarmTooMany, k.Name, "key %s is left out: a ring carries %d pending keys; take those out of the store that will not sign", k.Name, maxPending)
+	return true
+}
+
+// forget drops the oldest gone key: first one that the store does not show any
+// more, then any; a compromised one only where compromised says so and nothing else is left.
+func (d *draft) forget(s *State, compromised bool) bool {
+	for _, may := range []func(Gone) bool{
+		func(g Gone) bool { return g.Why != WhyCompromised && !d.shown[g.Key] },
+		func(g Gone) bool { return g.Why != WhyCompromised },
+		func(Gone) bool { return compromised },
+	} {
+		if i := slices.IndexFunc(s.Gone, may); i >= 0 {
+			s.Gone = slices.Delete(s.Gone, i, i+1)
+			return true
+		}
+	}
+	return false
+}
