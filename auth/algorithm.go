@@ -68,7 +68,7 @@ var algorithms = map[string]algorithm{
 }
 
 // lookUpAlgorithm returns the algorithm of that name. The name comes from
-// foreign bytes, so the error quotes only a little of it.
+// foreign bytes, so the error does not quote it.
 func lookUpAlgorithm(name string) (algorithm, error) {
 	a, ok := algorithms[name]
 	if !ok {

@@ -68,15 +68,29 @@ func NewKey(kid, alg string, key any) (Key, error) {
 	m := &material{kid: kid, alg: alg}
 	switch k := key.(type) {
 	case *rsa.PrivateKey:
+		if k == nil {
+			return Key{}, errors.New("key is nil")
+		}
 		m.signer, m.public = k, &k.PublicKey
 	case *ecdsa.PrivateKey:
+		if k == nil || k.Curve == nil || k.D == nil {
+			return Key{}, errors.New("key is nil")
+		}
 		m.signer, m.public = k, &k.PublicKey
 	case ed25519.PrivateKey:
 		if len(k) != ed25519.PrivateKeySize {
 			return Key{}, errors.New("ed25519 private key has the wrong length")
 		}
 		m.signer, m.public = k, k.Public()
-	case *rsa.PublicKey, *ecdsa.PublicKey:
+	case *rsa.PublicKey:
+		if k == nil {
+			return Key{}, errors.New("key is nil")
+		}
+		m.public = k
+	case *ecdsa.PublicKey:
+		if k == nil || k.Curve == nil {
+			return Key{}, errors.New("key is nil")
+		}
 		m.public = k
 	case ed25519.PublicKey:
 		if len(k) != ed25519.PublicKeySize {
@@ -102,12 +116,18 @@ func NewKey(kid, alg string, key any) (Key, error) {
 	if err := usable(m.public); err != nil {
 		return Key{}, err
 	}
+	if m.signer != nil {
+		if err := paired(m.signer); err != nil {
+			return Key{}, err
+		}
+	}
 	m.verify = m.public
 	m.weak = m.weakness()
 	return m.named(kid)
 }
 
-// usable refuses public keys that would make every later verification fail.
+// usable refuses public keys that would make every later verification fail or
+// take too long.
 func usable(public crypto.PublicKey) error {
 	switch k := public.(type) {
 	case *rsa.PublicKey:
@@ -118,6 +138,28 @@ func usable(public crypto.PublicKey) error {
 		if _, err := k.ECDH(); err != nil {
 			return errors.New("ecdsa key is unusable: its point is not on the curve")
 		}
+	}
+	return nil
+}
+
+// paired refuses private keys that do not belong to their public half: what
+// they sign, nobody could verify.
+func paired(private crypto.Signer) error {
+	ok := true
+	switch k := private.(type) {
+	case *rsa.PrivateKey:
+		ok = k.Validate() == nil
+	case *ecdsa.PrivateKey:
+		own, err := k.ECDH()
+		if ok = err == nil; ok {
+			public, err := k.PublicKey.ECDH()
+			ok = err == nil && own.PublicKey().Equal(public)
+		}
+	case ed25519.PrivateKey:
+		ok = ed25519.NewKeyFromSeed(k.Seed()).Equal(k)
+	}
+	if !ok {
+		return errors.New("private key is unusable: it does not belong to its public half, export the pair again")
 	}
 	return nil
 }

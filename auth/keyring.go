@@ -2,73 +2,90 @@ package auth
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Stage is where a key stands in its life: pending → current → retiring → gone.
-type Stage string
-
-const (
-	Pending  Stage = "pending"  // verifies, does not sign
-	Current  Stage = "current"  // signs
-	Retiring Stage = "retiring" // verifies until its VerifyUntil
-)
-
-// Held is one key of a [Set].
-type Held struct {
-	Name        string    // the key's public identity, unique in the set
-	Key         Key       // material, kid, algorithm
-	Stage       Stage     // Pending, Current or Retiring
-	VerifyUntil time.Time // retiring: the last moment at which it verifies; zero: no end is known
-	SignFrom    time.Time // current: the first moment at which it signs if another key can; zero: at once
-}
-
-// Set is what a verifier or signer knows of one ring at one moment. Once it is
-// given to [Keyring.Install] nobody may change it or what it points to.
-type Set struct {
-	Rev  int64  // orders the sets; 0 where no log gave one. A keyring never goes back
-	Held []Held // current first, then pending, then retiring, each newest first
-	// Gone tells why a kid that no held key has is refused: kid → CodeKeyRetired or CodeKeyRevoked.
-	Gone map[string]string
-	// Announced are kids of live keys whose material is not here yet. A token
-	// with such a kid (or, while there is any, one that no held key verifies)
-	// causes a look at once.
-	Announced []string
-}
-
 // Config of a [Keyring].
 type Config struct {
-	Issuer     string        // expected iss; empty: any
-	Audience   string        // expected among aud; empty: any
-	RequireKID bool          // refuse tokens whose header names no kid
-	Skew       time.Duration // allowed difference of clocks at exp and nbf; zero: none
-	// Look makes the keyring's owner look for keys, now: on success whatever the
-	// log and the store hold has been installed before it returns. An error means that
-	// log or store did not answer. The kid is one the keyring does not know, or empty; it is foreign
-	// input. Nil: unknown kids are refused at once. See [Keyring.Verify] for how often it is called.
+	// Issuer is the expected "iss". Empty: any.
+	Issuer string
+	// Audience is to be among "aud". Empty: any.
+	Audience string
+	// RequireKID refuses tokens whose header names no kid. Otherwise they are
+	// tried against at most four live keys of their algorithm, current first.
+	RequireKID bool
+	// Skew is how far the clocks of signer and verifier may differ, at "exp"
+	// and "nbf". Zero or less: not at all.
+	Skew time.Duration
+	// Look makes whoever feeds the keyring look for keys now. When it returns
+	// nil, log and store have answered and what they hold is installed; an error
+	// means that one of them did not answer. It must return soon after its
+	// context ends, which is at the latest after five seconds. The kid is one
+	// that the keyring does not know, or empty; it is foreign input, though
+	// checked by [CheckKID]. [Keyring.Verify] says how often it is called.
+	// Nil: unknown kids are refused at once.
 	Look func(ctx context.Context, kid string) error
-	// Observe is called after each verification, synchronously, from many goroutines: it must be quick
-	// and must not keep the token. Exactly one of both is nil. Nil: nobody observes.
+	// Observe is called after each verification, on the caller's goroutine, so
+	// many times at once; it must be quick and must not keep the token. Exactly
+	// one of its arguments is nil. Nil: nobody observes.
 	Observe func(*Token, *Error)
 }
 
-// Keyring verifies and signs with the keys of one ring. All methods are safe
-// for concurrent use; it owns no goroutine but that of a look under way, which ends within five seconds.
+// Keyring verifies and signs tokens with the keys of one ring. All methods are
+// safe for concurrent use. Verifying takes no lock and, but for a token of an
+// unknown key, never waits. The only goroutine is that of a look under way,
+// which ends when [Config.Look] returns.
 type Keyring struct {
 	config Config
 	ready  chan struct{}
-	set    atomic.Pointer[Set]
+	look   lookup
+
+	// installed is nil until the first set; replaced as a whole.
+	installed atomic.Pointer[snapshot]
+
+	mu        sync.Mutex // orders Install calls
+	readyOnce sync.Once
 }
 
-// NewKeyring returns a keyring without keys.
-func NewKeyring(c Config) *Keyring { return &Keyring{config: c, ready: make(chan struct{})} }
+// NewKeyring returns a keyring that has no key yet: until [Keyring.Install]
+// every verification fails with [CodeUnavailable].
+func NewKeyring(c Config) *Keyring {
+	return &Keyring{config: c, ready: make(chan struct{})}
+}
 
-// Install swaps the whole set in.
-func (k *Keyring) Install(s Set) error { return nil }
-
-// Set returns the installed set, zero before the first one. It is shared: do not change it.
-func (k *Keyring) Set() Set { return Set{} }
-
-// Ready is closed once a usable set is installed.
+// Ready returns a channel that is closed once a set with at least one key has
+// been installed. It stays closed.
 func (k *Keyring) Ready() <-chan struct{} { return k.ready }
+
+// Set returns the installed set; the zero Set before the first one. It is
+// shared with every other caller: do not change what it points to.
+func (k *Keyring) Set() Set {
+	if s := k.installed.Load(); s != nil {
+		return s.set
+	}
+	return Set{}
+}
+
+// Install replaces all keys at once: a verification sees either the old set
+// or the new one, and every later one the new one. A set that is not usable
+// ([Set.Check]) or older (a lower Rev) is refused with an error, and the last
+// good one stays. One with an equal Rev is taken: it is how material that
+// arrives late comes in.
+func (k *Keyring) Install(s Set) error {
+	next, err := newSnapshot(s)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if last := k.installed.Load(); last != nil && s.Rev < last.set.Rev {
+		return ErrOlder
+	}
+	k.installed.Store(next)
+	if len(s.Held) > 0 {
+		k.readyOnce.Do(func() { close(k.ready) })
+	}
+	return nil
+}
