@@ -37,12 +37,12 @@ type Config struct {
 
 // Store is one secret file. All methods are safe for concurrent use.
 type Store struct {
-	path  string
-	ring  string
-	kid   KIDRule
-	log   *zap.Logger
-	hints chan struct{} // capacity 1: what changed is read from the file, so one hint is as good as ten
-	turn  chan struct{} // capacity 1: held while looking, so that looks learn in order
+	path    string
+	ring    string
+	kid     KIDRule
+	log     *zap.Logger
+	hints   chan struct{} // capacity 1: what changed is read from the file, so one hint is as good as ten
+	looking chan struct{} // capacity 1: held while looking, so that looks learn in order
 
 	prints printsFile
 
@@ -77,10 +77,10 @@ func Open(path string, c Config) (*Store, error) {
 	}
 	s := &Store{
 		path: path, ring: c.Ring, kid: c.KID,
-		log:    log.With(zap.String("ring", c.Ring), zap.String("file", path)),
-		hints:  make(chan struct{}, 1),
-		turn:   make(chan struct{}, 1),
-		values: map[string]auth.Key{},
+		log:     log.With(zap.String("ring", c.Ring), zap.String("file", path)),
+		hints:   make(chan struct{}, 1),
+		looking: make(chan struct{}, 1),
+		values:  map[string]auth.Key{},
 	}
 	s.prints, s.memory.records, err = openPrints(c.Prints, s.log)
 	if err != nil {
@@ -105,8 +105,8 @@ func (s *Store) Look(ctx context.Context, prev rotation.State) (rotation.Snapsho
 
 func (s *Store) look(ctx context.Context, prev rotation.State) (rotation.Snapshot, error) {
 	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
+	case s.looking <- struct{}{}:
+		defer func() { <-s.looking }()
 	case <-ctx.Done():
 		return rotation.Snapshot{}, ctx.Err()
 	}

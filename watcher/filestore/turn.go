@@ -61,18 +61,32 @@ func (s *Store) Prepare(ctx context.Context, st rotation.State) (kid string, err
 // [ErrConflict], having changed nothing, if another key than from is current or
 // to is not in the file.
 func (s *Store) Promote(ctx context.Context, from, to rotation.Key) error {
+	return s.turn(ctx, from, to, false)
+}
+
+// Replace makes the pending key to current and removes from, which was
+// current, in one write, so that no crash leaves a leaked key in the file.
+// Otherwise it does as [Store.Promote].
+func (s *Store) Replace(ctx context.Context, from, to rotation.Key) error {
+	return s.turn(ctx, from, to, true)
+}
+
+func (s *Store) turn(ctx context.Context, from, to rotation.Key, drop bool) error {
 	err := s.edit(ctx, rotation.State{Keys: []rotation.Key{from, to}}, func(d *draft) (bool, error) {
-		was := slices.IndexFunc(d.doc.entries, func(e entry) bool { return e.stage == rotation.Current })
-		next := d.find(to)
+		is := slices.IndexFunc(d.doc.entries, func(e entry) bool { return e.stage == rotation.Current })
+		was, next := d.find(from), d.find(to)
 		switch {
 		case next < 0:
 			return false, fmt.Errorf("it is not in the file (any more): %w", ErrConflict)
-		case next == was:
+		case next == is && (was < 0 || was == next || !drop):
 			return false, nil
-		case d.find(from) != was:
-			return false, fmt.Errorf("current is now %s, not %s: %w", d.names[was], from.Name, ErrConflict)
+		case next != is && was != is:
+			return false, fmt.Errorf("current is now %s, not %s: %w", d.names[is], from.Name, ErrConflict)
 		}
 		d.doc.entries[was].stage, d.doc.entries[next].stage = rotation.Retiring, rotation.Current
+		if drop {
+			d.remove(was)
+		}
 		return true, nil
 	})
 	if err != nil {
