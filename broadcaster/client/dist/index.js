@@ -134,7 +134,7 @@ var longest2 = 2 ** 31 - 1;
 function after(env, ms, job) {
   let id;
   const arm = (left) => {
-    const step2 = Math.min(Math.max(left, 0), longest2);
+    const step2 = Math.min(Math.max(Math.ceil(left), 0), longest2);
     id = env.setTimeout(() => left > longest2 ? arm(left - step2) : job(), step2);
   };
   arm(ms);

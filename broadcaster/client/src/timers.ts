@@ -10,7 +10,8 @@ const longest = 2 ** 31 - 1
 export function after(env: Environment, ms: number, job: () => void): Cancel {
   let id: unknown
   const arm = (left: number): void => {
-    const step = Math.min(Math.max(left, 0), longest)
+    // Browsers cut off fractions, which would be early.
+    const step = Math.min(Math.max(Math.ceil(left), 0), longest)
     id = env.setTimeout(() => (left > longest ? arm(left - step) : job()), step)
   }
   arm(ms)

@@ -1,0 +1,334 @@
+/**
+ * A world in virtual time: one machine, its browsers with their tabs, and a server that signs, verifies and
+ * broadcasts. Nothing in it waits for real time; run() moves the clock from one timer to the next and lets
+ * everything that has become possible happen in between.
+ */
+import type { ChannelLike, Environment, PageEvent, SocketLike, StorageLike } from '../src/environment'
+import type { Keyturn, Options } from '../src/keyturn'
+import { createKeyturn } from '../src/keyturn'
+import { Server } from './server'
+
+interface Job {
+  readonly at: number
+  readonly id: number
+  readonly run: () => void
+}
+
+/** Lets promises, and the streams that bodies are read from, settle. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+export class World {
+  /** Unix ms of a right clock; the server's. */
+  now = 1_795_304_374_000
+  readonly server = new Server(this)
+  private jobs: Job[] = []
+  private lastJob = 0
+  private seed: number
+
+  constructor(seed = 1) {
+    this.seed = seed
+  }
+
+  /** The same sequence for the same seed. */
+  random = (): number => {
+    this.seed = (Math.imul(this.seed, 1664525) + 1013904223) >>> 0
+    return this.seed / 2 ** 32
+  }
+
+  after(ms: number, run: () => void): number {
+    const id = ++this.lastJob
+    this.jobs.push({ at: this.now + Math.max(ms, 0), id, run })
+    return id
+  }
+
+  cancel(id: number): void {
+    this.jobs = this.jobs.filter((job) => job.id !== id)
+  }
+
+  /** Moves time on by ms. */
+  async run(ms: number): Promise<void> {
+    const end = this.now + ms
+    await settle()
+    for (;;) {
+      this.jobs.sort((a, b) => a.at - b.at || a.id - b.id)
+      const next = this.jobs[0]
+      if (!next || next.at > end) break
+      this.jobs.shift()
+      this.now = Math.max(this.now, next.at)
+      next.run()
+      await settle()
+    }
+    this.now = end
+  }
+
+  /** The machine sleeps: time passes, and no timer fires until it wakes. */
+  async sleep(ms: number, browser: Browser): Promise<void> {
+    browser.slept += ms
+    for (const tab of browser.tabs) for (const socket of tab.sockets) socket.cut = true
+    this.jobs = this.jobs.map((job) => ({ ...job, at: job.at + ms }))
+    this.now += ms
+    await settle()
+  }
+
+  browser(options: Partial<BrowserOptions> = {}): Browser {
+    return new Browser(this, { locks: true, channel: true, storage: true, ...options })
+  }
+}
+
+export interface BrowserOptions {
+  readonly locks: boolean
+  readonly channel: boolean
+  readonly storage: boolean
+}
+
+/** Storage as a browser has it; throws where the user switched it off. */
+class Store implements StorageLike {
+  readonly items = new Map<string, string>()
+  getItem = (key: string): string | null => this.items.get(key) ?? null
+  setItem = (key: string, value: string): void => void this.items.set(key, value)
+  removeItem = (key: string): void => void this.items.delete(key)
+}
+
+/** Web Locks: first come, first served; a steal breaks the holder. */
+class Locks {
+  private held: { reject: (error: unknown) => void } | null = null
+  private readonly queue: (() => boolean)[] = []
+  /** Most jobs that ever ran at once; more than one only after a steal. */
+  most = 0
+  running = 0
+  grants = 0
+
+  request = <T>(
+    _name: string, options: { ifAvailable?: boolean; steal?: boolean; signal?: AbortSignal },
+    job: (lock: object | null) => T | Promise<T>,
+  ): Promise<T> =>
+    new Promise<T>((resolve, reject) => {
+      const grant = (): void => {
+        const holder = { reject }
+        this.held = holder
+        this.grants++
+        this.most = Math.max(this.most, ++this.running)
+        Promise.resolve()
+          .then(() => job({}))
+          .then(resolve, reject)
+          .finally(() => {
+            this.running--
+            if (this.held === holder) this.release()
+          })
+      }
+      if (options.signal?.aborted) return reject(options.signal.reason)
+      if (options.steal) {
+        this.held?.reject(new DOMException('stolen', 'AbortError'))
+        return grant()
+      }
+      if (!this.held) return grant()
+      if (options.ifAvailable) return void Promise.resolve(job(null)).then(resolve, reject)
+      let open = true
+      this.queue.push(() => {
+        if (open) grant()
+        return open
+      })
+      options.signal?.addEventListener('abort', () => {
+        if (!open) return
+        open = false
+        reject(options.signal!.reason)
+      })
+    })
+
+  private release(): void {
+    this.held = null
+    while (this.queue.length > 0 && !this.queue.shift()!()) continue
+  }
+
+  isHeld(): boolean {
+    return this.held !== null
+  }
+}
+
+/** One user's browser: what its tabs share. */
+export class Browser {
+  readonly tabs: Tab[] = []
+  readonly locks = new Locks()
+  readonly local = new Store()
+  /** key: channel name */
+  readonly channels = new Map<string, { port: ChannelLike; tab: Tab }[]>()
+  /** Whose session cookie it holds; null: none. */
+  cookie: string | null = 'alice'
+  /** How far this machine's clock is off, in ms. */
+  skew = 0
+  slept = 0
+
+  constructor(readonly world: World, readonly options: BrowserOptions) {}
+
+  tab(): Tab {
+    const tab = new Tab(this)
+    this.tabs.push(tab)
+    return tab
+  }
+
+  /** A page that has just started a client. */
+  open(options: Options = {}): Tab {
+    return this.tab().start(options)
+  }
+}
+
+export class FakeSocket implements SocketLike {
+  onopen: ((event: unknown) => void) | null = null
+  onmessage: ((event: { data: unknown }) => void) | null = null
+  onclose: ((event: { code: number }) => void) | null = null
+  onerror: ((event: unknown) => void) | null = null
+  readonly sent: Record<string, unknown>[] = []
+  state: 'connecting' | 'open' | 'closed' = 'connecting'
+  /** The network is gone and nobody knows: nothing gets through any more, in either direction. */
+  cut = false
+  closedWith: number | undefined
+
+  constructor(readonly tab: Tab, readonly url: string, readonly protocols: string[]) {}
+
+  send(data: string): void {
+    if (this.state !== 'open') throw new DOMException('not open', 'InvalidStateError')
+    const frame = JSON.parse(data) as Record<string, unknown>
+    this.sent.push(frame)
+    if (!this.cut) this.tab.world.after(5, () => this.tab.world.server.received(this, frame))
+  }
+
+  close(code?: number): void {
+    this.closedWith = code
+    this.end(code ?? 1005)
+  }
+
+  /** The server or the network ends it. */
+  end(code: number): void {
+    if (this.state === 'closed') return
+    this.state = 'closed'
+    this.tab.world.server.sockets.delete(this)
+    this.tab.world.after(0, () => this.onclose?.({ code }))
+  }
+
+  deliver(frame: unknown): void {
+    if (this.cut) return
+    const data = typeof frame === 'string' ? frame : JSON.stringify(frame)
+    this.tab.world.after(5, () => {
+      if (this.state === 'open') this.onmessage?.({ data })
+    })
+  }
+}
+
+/** One page. */
+export class Tab {
+  readonly world: World
+  readonly sockets: FakeSocket[] = []
+  readonly session = new Store()
+  readonly lines: string[] = []
+  /** All requests that left, as `METHOD path`, with the kid of the token they carried. */
+  readonly calls: string[] = []
+  hidden = false
+  online = true
+  /** A frozen page's timers and messages do not run. */
+  frozen = false
+  keyturn!: Keyturn
+  private readonly listeners: Partial<Record<PageEvent, ((event: { persisted?: boolean }) => void)[]>> = {}
+
+  constructor(readonly browser: Browser) {
+    this.world = browser.world
+  }
+
+  start(options: Options = {}): this {
+    this.keyturn = createKeyturn({ ring: 'payments', origins: 'https://api.example.com', ...options }, this.environment())
+    return this
+  }
+
+  get socket(): FakeSocket {
+    return this.sockets.at(-1)!
+  }
+
+  fire(name: PageEvent, event: { persisted?: boolean } = {}): void {
+    if (name === 'offline') this.online = false
+    if (name === 'online') this.online = true
+    for (const job of this.listeners[name] ?? []) job(event)
+  }
+
+  show(visible: boolean): void {
+    this.hidden = !visible
+    this.fire('visibilitychange')
+  }
+
+  /** How often the refresh endpoint was asked. */
+  get refreshes(): number {
+    return this.calls.filter((call) => call.startsWith('POST /auth/refresh')).length
+  }
+
+  said(part: string): number {
+    return this.lines.filter((line) => line.includes(part)).length
+  }
+
+  api(path = '/reports', init: Parameters<Keyturn['fetch']>[1] = {}): Promise<Response> {
+    return this.keyturn.fetch(`https://api.example.com${path}`, init)
+  }
+
+  environment(): Environment {
+    const { world, browser } = this
+    const storage = (store: Store) => (): StorageLike => {
+      if (!browser.options.storage) throw new DOMException('storage is switched off', 'SecurityError')
+      return store
+    }
+    return {
+      fetch: (input, init) => this.fetch(input as Request, init),
+      wall: () => world.now + browser.skew,
+      mono: () => world.now - browser.slept,
+      random: world.random,
+      setTimeout: (job, ms) => world.after(ms, () => (this.frozen ? undefined : job())),
+      clearTimeout: (id: number) => world.cancel(id),
+      socket: (url, protocols) => {
+        const socket = new FakeSocket(this, url, protocols)
+        this.sockets.push(socket)
+        world.server.connect(socket)
+        return socket
+      },
+      locks: browser.options.locks ? browser.locks : null,
+      channel: (name) => {
+        if (!browser.options.channel) return null
+        const members = browser.channels.get(name) ?? []
+        browser.channels.set(name, members)
+        const port: ChannelLike = {
+          onmessage: null,
+          postMessage: (message) => {
+            const copy: unknown = structuredClone(message)
+            for (const other of members) {
+              if (other.port === port) continue
+              world.after(1, () => (other.tab.frozen ? undefined : other.port.onmessage?.({ data: copy })))
+            }
+          },
+        }
+        members.push({ port, tab: this })
+        return port
+      },
+      session: storage(this.session),
+      local: storage(browser.local),
+      hidden: () => this.hidden,
+      online: () => this.online,
+      listen: (name, job) => void (this.listeners[name] ??= []).push(job),
+      base: 'https://app.example.com/page',
+      console: {
+        info: (line: string) => void this.lines.push(line),
+        warn: (line: string) => void this.lines.push(line),
+        debug: (line: string) => void this.lines.push(line),
+      },
+    }
+  }
+
+  private async fetch(input: Request | string, init?: RequestInit): Promise<Response> {
+    const request = input instanceof Request ? input : new Request(new URL(input, 'https://app.example.com'), init)
+    const { signal } = request
+    signal.throwIfAborted()
+    const { pathname } = new URL(request.url)
+    this.calls.push(`${request.method} ${pathname}`)
+    const body = request.body ? await request.text() : ''
+    return new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason))
+      this.world.server.answer(this, request, body).then(resolve, reject)
+    })
+  }
+}
