@@ -18,6 +18,10 @@ import (
 // takes milliseconds, so a server that needs longer is not coming.
 const readyWithin = 15 * time.Second
 
+// askEvery is how long one question for readiness lasts, so that a fatal error
+// is noticed soon.
+const askEvery = 50 * time.Millisecond
+
 // memoryLimit bounds JetStream's memory storage, which holds rows of a few
 // hundred bytes only: 64 MiB.
 const memoryLimit = 64 << 20
@@ -113,20 +117,19 @@ func options(c Config) (*server.Options, error) {
 
 // ready waits until the server takes connections, or says why it does not.
 func (s *Server) ready(fatal <-chan string) error {
-	up := make(chan bool, 1) // one answer, even if nobody waits for it any more
-	go func() { up <- s.nats.ReadyForConnections(readyWithin) }()
-	select {
-	case why := <-fatal:
-		return errors.New(why)
-	case ok := <-up:
-		if !ok {
+	for end := time.Now().Add(readyWithin); ; {
+		up := s.nats.ReadyForConnections(askEvery)
+		select {
+		case why := <-fatal:
+			return errors.New(why)
+		default:
+		}
+		if up {
+			break
+		}
+		if time.Now().After(end) {
 			return fmt.Errorf("not ready after %s", readyWithin)
 		}
-	}
-	select {
-	case why := <-fatal:
-		return errors.New(why)
-	default:
 	}
 	if !s.nats.JetStreamEnabled() {
 		return errors.New("jetstream did not start")
