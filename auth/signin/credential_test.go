@@ -52,7 +52,7 @@ func TestAForeignCredentialIsRefused(t *testing.T) {
 func TestSuccessorsDependOnKeySessionAndSecret(t *testing.T) {
 	key, other := newServerKey(), newServerKey()
 	c := newCredential()
-	if c.successor(key) != c.successor(key) {
+	if replicaA, replicaB := c.successor(key), c.successor(key); replicaA != replicaB {
 		t.Error("two replicas derive different successors")
 	}
 	if c.successor(key).id != c.id {

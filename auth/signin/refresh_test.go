@@ -75,7 +75,7 @@ func TestTabsAndReplicasInARaceGetTheSameSuccessor(t *testing.T) {
 		replies := make([]reply, tabs)
 		var wg sync.WaitGroup
 		for i := range tabs {
-			wg.Go(func() { replies[i] = replicas[i%2].refresh(cookie) })
+			wg.Go(func() { replies[i] = replicas[i%2].patient(cookie) })
 		}
 		wg.Wait()
 		for i, got := range replies {

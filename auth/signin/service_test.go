@@ -92,7 +92,7 @@ func TestUserinfoTellsWhatTheTokenSays(t *testing.T) {
 	if none.header.Get("WWW-Authenticate") == "" {
 		t.Error("no challenge")
 	}
-	want(t, "a bad token", r.call("GET", "/auth/userinfo", "", nil, bearer(token[:len(token)-2])), 401, "signature_invalid")
+	want(t, "a bad token", r.call("GET", "/auth/userinfo", "", nil, bearer(token[:len(token)-43]+strings.Repeat("A", 43))), 401, "signature_invalid")
 	want(t, "a session alone", r.call("GET", "/auth/userinfo", "", r.login("bob").cookie), 401, "token_missing")
 }
 

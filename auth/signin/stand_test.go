@@ -168,6 +168,23 @@ func (r *replica) refresh(cookie *http.Cookie, edit ...func(*http.Request)) repl
 	return r.call("POST", "/auth/refresh", "", cookie, edit...)
 }
 
+// patient refreshes and comes back as often as it is told to: one session that
+// asks dozens of times in a second is put behind the others.
+func (r *replica) patient(cookie *http.Cookie) reply {
+	for {
+		got := r.refresh(cookie)
+		if got.status != http.StatusTooManyRequests {
+			return got
+		}
+		var p struct{ RetryAfterMs int }
+		if err := json.Unmarshal([]byte(got.body), &p); err != nil {
+			r.t.Error(err)
+			return got
+		}
+		<-time.After(time.Duration(p.RetryAfterMs) * time.Millisecond)
+	}
+}
+
 // age changes a stored session behind the service's back.
 func (r *replica) age(cookie *http.Cookie, change func(*record)) {
 	r.t.Helper()
