@@ -1,0 +1,11 @@
+//go:build !unix
+
+package broadcaster
+
+import "errors"
+
+const canTryWrite = false
+
+func tryWrite(uintptr, []byte) (int, error) {
+	return 0, errors.New("write without waiting: not on this system")
+}
