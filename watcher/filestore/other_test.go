@@ -1,0 +1,3 @@
+package filestore
+
+func writeAsOther(string) int { return 0 }
