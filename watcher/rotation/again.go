@@ -37,17 +37,12 @@ func Again(remembered, head State, now time.Time) (State, Change) {
 		return head, Change{}
 	}
 	next := base
-	next.Keys, next.Gone = d.keys, d.gone
-	next.Revoke = revocable(d.intents, next)
-	order(next.Keys)
-	d.fit(&next)
-	flagReused(next.Keys)
+	next.Rev = nextRev(max(head.Rev, remembered.Rev), now)
+	next.Cause = Cause{By: ByPoll, Change: row}
 	if leaked {
 		next.Urgency, next.Refresh.AfterMs = Compromise, 0
 	}
-	next.Rev = nextRev(max(head.Rev, remembered.Rev), now)
-	next.Cause = Cause{By: ByPoll, Change: row}
-	return normal(next), Change{Row: row, Type: typeOf[row]}
+	return d.fill(next), Change{Row: row, Type: typeOf[row]}
 }
 
 // recall adds to the draft what a lost state knew for good. leaked: a live key went.

@@ -198,7 +198,12 @@ func size(s State) int {
 	if escaped*n+fixed+perKey*len(s.Keys)+perGone*len(s.Gone) <= maxState {
 		return n
 	}
-	b, err := json.Marshal(s)
+	return encoded(s)
+}
+
+// encoded is the length of v in JSON, in bytes; what can't be encoded is too long.
+func encoded(v any) int {
+	b, err := json.Marshal(v)
 	if err != nil {
 		return maxState + 1
 	}

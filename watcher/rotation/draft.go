@@ -56,28 +56,35 @@ func (d *draft) raise(name string) {
 
 // finish makes the draft a state of that row, unless it says the same as prev.
 func (d *draft) finish(next State, row string) (State, Change) {
-	next.Keys, next.Gone = d.keys, d.gone
-	next.Revoke = revocable(d.intents, next)
-	order(next.Keys)
-	d.fit(&next)
-	flagReused(next.Keys)
-	d.alarms = append(d.alarms, sharedKIDs(next.Keys)...)
-
 	next.Urgency = Planned
 	if row == rowCompromised {
 		next.Urgency = Compromise
 	}
 	var unfit *Alarm
 	next.Refresh, unfit = plan(d.p, next.Urgency)
+	next.Rev = nextRev(d.prev.Rev, d.now)
+	next.Cause.Change = row
+	next = d.fill(next)
+	d.alarms = append(d.alarms, sharedKIDs(next.Keys)...)
 	if unfit != nil {
 		d.alarms = append(d.alarms, *unfit)
 	}
 	if Equal(d.prev, next) {
 		return d.nothing()
 	}
-	next.Rev = nextRev(d.prev.Rev, d.now)
-	next.Cause.Change = row
-	return normal(next), Change{Row: row, Type: typeOf[row], Alarms: d.alarms}
+	return next, Change{Row: row, Type: typeOf[row], Alarms: d.alarms}
+}
+
+// fill gives next the lists of the draft, in order and within the caps.
+func (d *draft) fill(next State) State {
+	next.Keys, next.Gone = d.keys, d.gone
+	next.Revoke = revocable(d.intents, next)
+	next = normal(next)
+	order(next.Keys)
+	flagReused(next.Keys)
+	d.fit(&next)
+	flagReused(next.Keys) // again: what has gone shares no kid any more
+	return next
 }
 
 // revocable is the intents to revoke that still wait in s: those for its current key.
@@ -121,16 +128,29 @@ func (d *draft) fit(s *State) {
 	for ; pending > maxPending; pending-- {
 		d.drop(s, Pending)
 	}
-	for len(s.Keys) > MaxKeys && d.drop(s, Retiring) {
+	for len(s.Keys) > MaxKeys && d.drop(s, Retiring) > 0 {
 	}
-	for len(s.Gone) > MaxGone && d.forget(s, true) {
+	for len(s.Gone) > MaxGone {
+		forget(s, d.shown, true)
 	}
-	for size(*s) > maxState && (d.forget(s, false) || d.drop(s, Retiring) || d.drop(s, Pending)) {
+	for over := size(*s) - maxState; over > 0; {
+		freed := forget(s, d.shown, false)
+		if freed == 0 {
+			freed = d.drop(s, Retiring)
+		}
+		if freed == 0 {
+			freed = d.drop(s, Pending)
+		}
+		if freed == 0 {
+			return
+		}
+		over -= freed
 	}
 }
 
-// drop takes the key of that stage out that is missed least.
-func (d *draft) drop(s *State, stage Stage) bool {
+// drop takes the key of that stage out that is missed least, and returns how
+// many bytes of the encoded state that saves; 0: there is none.
+func (d *draft) drop(s *State, stage Stage) (freed int) {
 	least := -1
 	for i, k := range s.Keys {
 		switch {
@@ -142,32 +162,35 @@ func (d *draft) drop(s *State, stage Stage) bool {
 		}
 	}
 	if least < 0 {
-		return false
+		return 0
 	}
 	k := s.Keys[least]
 	s.Keys = slices.Delete(s.Keys, least, least+1)
+	freed = encoded(k)
 	if stage == Retiring {
-		d.alarm(alarmTooMany, k.Name, "key %s went before its time: a ring carries %d keys; turn keys less often than %d times in a token's life",
-			k.Name, MaxKeys, MaxKeys-maxPending)
-		s.Gone = append(s.Gone, Gone{Key: k.Name, KID: k.KID, Version: k.Version, Why: WhyRetired})
-		return true
+		d.alarm(alarmTooMany, k.Name, "key %s went before its time, which ended first: a ring carries %d keys; turn keys less often", k.Name, MaxKeys)
+		g := Gone{Key: k.Name, KID: k.KID, Version: k.Version, Why: WhyRetired}
+		s.Gone = append(s.Gone, g)
+		return freed - encoded(g)
 	}
 	d.alarm(alarmTooMany, k.Name, "key %s is left out: a ring carries %d pending keys; take those out of the store that will not sign", k.Name, maxPending)
-	return true
+	return freed
 }
 
-// forget drops the oldest gone key: first one that the store does not show any
-// more, then any; a compromised one only where compromised says so and nothing else is left.
-func (d *draft) forget(s *State, compromised bool) bool {
+// forget drops the oldest gone key, and returns how many bytes that saves: first
+// one that the store does not show any more, then any; a compromised one only
+// where even those says so and nothing else is left.
+func forget(s *State, shown map[string]bool, even bool) (freed int) {
 	for _, may := range []func(Gone) bool{
-		func(g Gone) bool { return g.Why != WhyCompromised && !d.shown[g.Key] },
+		func(g Gone) bool { return g.Why != WhyCompromised && !shown[g.Key] },
 		func(g Gone) bool { return g.Why != WhyCompromised },
-		func(Gone) bool { return compromised },
+		func(Gone) bool { return even },
 	} {
 		if i := slices.IndexFunc(s.Gone, may); i >= 0 {
+			freed = encoded(s.Gone[i])
 			s.Gone = slices.Delete(s.Gone, i, i+1)
-			return true
+			return freed
 		}
 	}
-	return false
+	return 0
 }

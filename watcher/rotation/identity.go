@@ -29,6 +29,14 @@ func (s sight) compromised() bool {
 // dead reports whether the sight stays out unless it is current.
 func (s sight) dead() bool { return s.gone != nil && s.gone.Why != WhyAbandoned }
 
+// signed reports whether a key that was pending must have been current since:
+// the store calls it previous. A member of a previous value that holds
+// several keys need not have been the active one; in the value that the state
+// names it was not.
+func (s sight) signed() bool {
+	return s.live != nil && s.live.Stage == Pending && s.Stage == Retiring && !(s.Several && s.Version == s.live.Version)
+}
+
 // leaked is the name of the key whose material leaked.
 func (s sight) leaked() string {
 	if s.leak != "" {

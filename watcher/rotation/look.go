@@ -137,7 +137,7 @@ func (l look) gap(prev State, p Policy) bool {
 			continue
 		}
 		previous = true
-		if s.live != nil && s.live.Stage == Pending && !s.Several || s.live == nil && !s.dead() && !l.still {
+		if s.signed() || s.live == nil && !s.dead() && !l.still {
 			return true
 		}
 	}

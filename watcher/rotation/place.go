@@ -49,10 +49,10 @@ func (d *draft) carry(k Key, l look, gap bool, did *deeds) {
 		d.retire(k)
 	case k.Stage == Retiring: // until its end, whatever its label
 		d.keys = append(d.keys, k)
-	case shown && s.Stage == Retiring, !shown && gap: // it may have signed while nobody looked
+	case shown && s.signed(), !shown && gap: // it may have signed while nobody looked
 		did.turned = true
 		d.retire(k)
-	case shown:
+	case shown && s.Stage != Retiring:
 		d.keys = append(d.keys, k)
 	default:
 		did.vanished = true

@@ -7,10 +7,14 @@ type Snapshot struct {
 	// Seen is the store's change marker (the file's serial, the time of the
 	// last change). Markers order by length, then bytewise, so that decimal
 	// numbers and fixed-width UTC times both compare rightly. A look whose
-	// marker is lower than the state's is stale. Empty: the store has none.
+	// marker is lower than the state's is stale. A decimal marker of at most
+	// nine digits is a counter that every write raises by one, so that a jump
+	// tells of a missed write. Empty: the store has none.
 	Seen string
 	// Keys are the labelled keys, in the store's order; at most one is Current.
-	// Retiring is the store's "previous".
+	// Retiring is the store's "previous". Where a value holds several keys, its
+	// active one has the label of the value and the others are Pending, but
+	// that all keys of a previous value are Retiring.
 	Keys []Seen
 	// Known holds prints of earlier keys that could still be read or are
 	// remembered: key name → print. A key of the last state that is missing
@@ -42,6 +46,9 @@ func (Print) String() string { return "[redacted]" }
 
 // GoString keeps prints out of %#v.
 func (Print) GoString() string { return "[redacted]" }
+
+// MarshalText keeps prints out of JSON and of structured logs.
+func (Print) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
 // Name is the public name a key gets when it is seen for the first time.
 func (s Seen) Name() string {
