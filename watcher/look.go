@@ -1,0 +1,104 @@
+package watcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/keyturn/keyturn/watcher/rotation"
+)
+
+// lookTimeout bounds one look at a store that does not answer.
+const lookTimeout = 30 * time.Second
+
+// look looks at the store once and returns the head after it. The caller has the turn.
+func (w *Watcher) look(ctx context.Context, by, confirmed string) (rotation.State, error) {
+	var seen rotation.Snapshot
+	head, change, err := w.settle(ctx, func(head rotation.State, now time.Time) (rotation.State, rotation.Change, error) {
+		began := time.Now()
+		var err error
+		if seen, err = w.source(ctx, head); err != nil {
+			return head, rotation.Change{}, err
+		}
+		seen.By = by
+		next, change := rotation.Next(head, seen, w.policy(ctx, confirmed), now.Add(time.Since(began)))
+		return next, change, nil
+	})
+	if ctx.Err() != nil {
+		return head, fmt.Errorf("look at ring %s: %w", w.c.Ring, context.Cause(ctx))
+	}
+	o, result := judge(change, err)
+	now := time.Now()
+	w.m.looks.WithLabelValues(w.c.Ring, result).Inc()
+	w.replan(func(s schedule) schedule {
+		if o == logFailed {
+			return s.unlooked()
+		}
+		return s.looked(o, change.Confirm, now, w.random())
+	})
+	switch o {
+	case storeFailed:
+		w.failed(err)
+	case lookedStale:
+		w.lookedAt(now)
+		w.fine()
+		if w.plan().stale >= staleLooksBeforeAlarm {
+			w.setAlarms(fromStaleness, []rotation.Alarm{{Code: alarmStale, Text: fmt.Sprintf(
+				"the store of ring %s keeps showing something older than the log knows (marker %.80q, the log has %.80q): where the store was restored from a copy, write its newest keys again",
+				w.c.Ring, seen.Seen, head.Seen)}})
+		}
+	case lookedFine:
+		w.lastSeen = seen.Seen
+		w.lookedAt(now)
+		w.fine()
+		w.setAlarms(fromStaleness, nil)
+		w.setAlarms(fromLook, change.Alarms)
+		if change.Confirm != "" {
+			w.c.Logger.Info("an earlier key is current again; a second look will confirm it",
+				zap.String("ring", w.c.Ring), zap.String("key", change.Confirm))
+		}
+	}
+	return head, err
+}
+
+func (w *Watcher) source(ctx context.Context, head rotation.State) (rotation.Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	seen, err := w.c.Source.Look(ctx, head)
+	if err != nil {
+		return seen, fmt.Errorf("look at the store of ring %s: %w", w.c.Ring, err)
+	}
+	return seen, nil
+}
+
+// judge names how a look went, for the schedule and for the metric.
+func judge(change rotation.Change, err error) (outcome, string) {
+	var l *logError
+	switch {
+	case errors.As(err, &l):
+		return logFailed, "log_error"
+	case err != nil:
+		return storeFailed, "store_error"
+	case change.Stale:
+		return lookedStale, "stale"
+	case change.Confirm != "":
+		return lookedFine, "confirm"
+	case change.Row != "":
+		return lookedFine, "changed"
+	}
+	return lookedFine, "same"
+}
+
+func (w *Watcher) lookedAt(now time.Time) {
+	w.m.lookedAt.WithLabelValues(w.c.Ring).Set(float64(now.UnixMilli()) / 1000)
+	w.mu.Lock()
+	first := w.status.LookedAt.IsZero()
+	w.status.LookedAt = now.UTC()
+	w.mu.Unlock()
+	if first {
+		nudge(w.rowDue)
+	}
+}
