@@ -53,6 +53,11 @@ func (s *Server) rotate(c call) *Problem {
 	case !requestID.MatchString(id):
 		return NewProblem(http.StatusBadRequest, "bad_request", "Idempotency-Key: want letters, digits and . _ -, at most 128")
 	}
+	return s.begin(c, id, request)
+}
+
+// begin starts a rotation, or joins the one of that id, and follows it.
+func (s *Server) begin(c call, id string, request RotateRequest) *Problem {
 	log := s.log.With(zap.String("who", c.who.Name), zap.String("ring", c.ring), zap.String("request", id),
 		zap.Bool("compromise", request.Compromise), zap.Bool("dry_run", request.DryRun))
 	j, p := s.jobs.start(c.ring, id, request, func(ctx context.Context, step func(Step)) (Result, error) {
@@ -71,6 +76,22 @@ func (s *Server) rotate(c call) *Problem {
 	c.w.Header().Set("Idempotency-Key", id)
 	follow(c, j)
 	return nil
+}
+
+// RotateFor answers like POST …/rotations of that ring, for somebody whom the
+// caller has identified by other means and granted both rights; who stands in
+// the log. The page of `keyturn dev` turns its key so.
+func (s *Server) RotateFor(who, ring string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var request RotateRequest
+		p := readBody(r, &request)
+		if p == nil {
+			p = s.begin(call{w: w, r: r, who: Token{Name: who}, ring: ring}, rand.Text(), request)
+		}
+		if p != nil {
+			s.refuse(w, p)
+		}
+	})
 }
 
 // follow writes a rotation's lines until it ends or the caller hangs up.

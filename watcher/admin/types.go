@@ -112,13 +112,14 @@ type Step struct {
 
 // Result is how a rotation ended well.
 type Result struct {
-	Ring   string `json:"ring"`
-	From   string `json:"from"` // name of the key that was current
-	To     string `json:"to"`   // name of the key that is current now
-	KID    string `json:"kid"`  // its kid
-	Rev    int64  `json:"rev"`  // of the state that made it current
-	DryRun bool   `json:"dryRun"`
-	Signs  bool   `json:"signs"` // the new key is known to sign; false: it will after signAfter, or an external issuer signs
+	Ring    string `json:"ring"`
+	From    string `json:"from"` // name of the key that was current
+	To      string `json:"to"`   // name of the key that is current now
+	KID     string `json:"kid"`  // its kid
+	Rev     int64  `json:"rev"`  // of the state that made it current
+	DryRun  bool   `json:"dryRun"`
+	Resumed bool   `json:"resumed"` // a key that was pending already was turned
+	Signs   bool   `json:"signs"`   // the new key is known to sign; false: it will after signAfter, or an external issuer signs
 }
 
 // Line is one line of the answer to POST …/rotations; exactly one member is set.

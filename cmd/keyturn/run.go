@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/keyturn/keyturn/broadcaster/natsfeed"
+	"github.com/keyturn/keyturn/watcher/rotation"
+)
+
+// The order of a start: ports (taken already), health, NATS and the log, stores
+// and watchers, hub and feed, admin API; then each ring's keys as they come, and
+// sign-in with them. A stop goes the other way, browsers first.
+
+// Bounds of a stop.
+const (
+	stopDoors  = 5 * time.Second  // open requests
+	stopActors = 10 * time.Second // loops and their last rows
+)
+
+// run runs the process until ctx ends or a part fails, and stops it in order.
+func (p *process) run(ctx context.Context) error {
+	p.running.doors = []*actor{
+		p.actors.start("public listener", p.public.run),
+		p.actors.start("admin listener", p.adminDoor.run),
+	}
+	public, inner := p.addresses()
+	p.log.Info("listening", zap.String("public", public), zap.String("admin", inner), zap.String("instance", p.instance))
+
+	begin, cancel := context.WithCancel(ctx)
+	started := p.actors.start("start", func(context.Context) error { return p.start(begin) })
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-p.actors.failed:
+	}
+	cancel() // a start that still waits for NATS ends here
+	<-started.done
+	if err == nil && ctx.Err() == nil {
+		err = errors.New("ended without a reason") // can't happen: one of both woke us
+	}
+	p.log.Info("stopping", zap.Error(err))
+	return errors.Join(err, p.stop())
+}
+
+// start builds and starts the parts. What it has begun when it fails, stop ends.
+func (p *process) start(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil && ctx.Err() != nil {
+			err = nil // it was asked to stop before it had begun
+		}
+	}()
+	if p.spine, err = openSpine(ctx, p.config, p.instance, p.log, p.registry); err != nil {
+		return err
+	}
+	for _, rc := range p.config.Rings {
+		if err := p.startRing(rc); err != nil {
+			return err
+		}
+	}
+	public, _ := p.addresses()
+	origins := p.config.Broadcast.Origins
+	if p.demo != nil {
+		origins = p.demo.origins(public)
+	}
+	if err := p.startHub(origins); err != nil {
+		return err
+	}
+	if err := p.newAPI(); err != nil {
+		return err
+	}
+	p.apiGate.open(p.api)
+	for _, r := range p.rings {
+		p.running.keys = append(p.running.keys, p.startKeys(r, origins))
+	}
+	p.running.pulse = []*actor{
+		p.actors.start("pulse", func(ctx context.Context) error { return p.health.pulse(ctx, p.touch) }),
+		p.actors.start("watchdog", func(ctx context.Context) error { return p.notify.feed(ctx, p.health.alive) }),
+		p.actors.start("readiness", p.announce),
+	}
+	if p.demo == nil {
+		p.publicGate.open(p.publicMux())
+	}
+	return nil
+}
+
+func (p *process) startRing(rc RingConfig) error {
+	r, err := openRing(rc, p.config.DataDir, p.instance, p.spine, p.log, p.registry)
+	if err != nil {
+		return err
+	}
+	p.rings[rc.Name] = r
+	p.running.watchers = append(p.running.watchers,
+		p.actors.start("store "+rc.Name, r.store.Run),
+		p.actors.start("watcher "+rc.Name, r.watcher.Run),
+		p.actors.start("outlives "+rc.Name, func(ctx context.Context) error {
+			return r.outlives.run(ctx, func() rotation.State { return r.watcher.Status().Head })
+		}))
+	return nil
+}
+
+func (p *process) startHub(origins []string) error {
+	if err := p.newHub(origins); err != nil {
+		return err
+	}
+	names := make([]string, len(p.config.Rings))
+	for i, r := range p.config.Rings {
+		names[i] = r.Name
+	}
+	p.feed = natsfeed.New(p.spine.conn, natsfeed.Config{
+		Rings: names, Logger: p.log,
+		Apply: func(s rotation.State) {
+			p.hub.Apply(s)
+			p.board.put(s)
+			if r := p.rings[s.Ring]; r != nil {
+				r.outlives.nudge()
+			}
+		},
+		Live: func(ring string, live bool) {
+			p.hub.SetLive(ring, live)
+			p.board.setLive(ring, live)
+		},
+	})
+	issues := ""
+	if p.config.issues() {
+		issues = p.config.Auth.Ring
+	}
+	p.reporter = &reporter{rows: p.spine.rows, hub: p.hub, rings: p.broadcastRings(), issues: issues, instance: p.instance, log: p.log}
+	p.running.hub = p.actors.start("hub", p.hub.Run)
+	p.running.feed = p.actors.start("feed", p.feed.Run)
+	p.running.reports = p.actors.start("rows", p.reporter.run)
+	return nil
+}
+
+// startKeys waits for the ring's keys and runs them; with the ring that signs,
+// sign-in follows.
+func (p *process) startKeys(r *ring, origins []string) *actor {
+	name := r.config.Name
+	return p.actors.start("keys "+name, func(ctx context.Context) error {
+		if err := r.openKeys(ctx, p.config, p.instance, p.spine, p.log, p.registry); err != nil {
+			return err
+		}
+		p.health.have(keysOf(name))
+		if name == p.config.Auth.Ring {
+			service, err := p.newSignin(ctx, origins)
+			if err != nil {
+				return fmt.Errorf("sign-in: %w", err)
+			}
+			mux := http.NewServeMux()
+			service.Register(mux)
+			p.authGate.open(mux)
+			p.health.have("the session store")
+		}
+		return r.keys.Load().Run(ctx)
+	})
+}
+
+// announce tells the world when the process is ready.
+func (p *process) announce(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-p.feed.Synced():
+		p.health.have("the log of states")
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-p.health.ready:
+	}
+	p.log.Info("ready")
+	if p.demo != nil {
+		p.publicGate.open(p.demo.handler(p))
+		public, inner := p.addresses()
+		if err := p.demo.welcome(public, inner); err != nil {
+			return err
+		}
+	}
+	if err := p.notify.send("READY=1"); err != nil {
+		p.log.Warn("notify_failed", zap.Error(err))
+	}
+	return nil
+}
+
+// touch takes the locks of all parts; see [health.pulse].
+func (p *process) touch() {
+	for name, r := range p.rings {
+		_ = r.watcher.Status()
+		if keys := r.keys.Load(); keys != nil {
+			_ = keys.State()
+		}
+		_, _ = p.board.last(name)
+	}
+	for _, name := range p.broadcastRings() {
+		_ = p.hub.Connections(name)
+	}
+}
+
+// stop ends everything in order: browsers move, requests end, then the loops
+// drop their rows, then what was written reaches the log, and the embedded
+// server closes last. The second signal cuts every wait short.
+func (p *process) stop() error {
+	p.health.stop()
+	if err := p.notify.send("STOPPING=1"); err != nil {
+		p.log.Warn("notify_failed", zap.Error(err))
+	}
+	if p.hub != nil {
+		ctx, cancel := p.hurried(p.config.Drain + time.Second)
+		p.hub.Drain(ctx, p.config.Drain)
+		cancel()
+	}
+	ctx, cancel := p.hurried(stopDoors)
+	err := errors.Join(p.public.close(ctx), p.adminDoor.close(ctx))
+	cancel()
+	if p.api != nil {
+		p.api.Close()
+	}
+	ctx, cancel = p.hurried(stopActors)
+	defer cancel()
+	stop(ctx, p.running.pulse...)
+	stop(ctx, p.running.reports)
+	stop(ctx, p.running.feed)
+	stop(ctx, p.running.hub)
+	stop(ctx, p.running.keys...)
+	stop(ctx, p.running.watchers...)
+	stop(ctx, p.running.doors...)
+	if p.spine != nil {
+		err = errors.Join(err, p.spine.close(ctx))
+	}
+	p.log.Info("stopped")
+	return err
+}
