@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keyturn/keyturn/auth"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -163,10 +164,17 @@ func TestABadHintIs400AndNeverEndsTheSession(t *testing.T) {
 
 func TestAHintUnderAnUnknownKeyDoesNotDelay(t *testing.T) {
 	s := newStand(t)
-	r := s.replica(nil)
+	looking := auth.NewKeyring(auth.Config{Issuer: "https://issuer.test", Audience: "api", Look: func(ctx context.Context, _ string) error {
+		<-ctx.Done() // a store that does not answer
+		return ctx.Err()
+	}})
+	if err := looking.Install(s.keyring.Set()); err != nil {
+		t.Fatal(err)
+	}
+	r := s.replica(func(c *Config) { c.Keyring = looking })
 	cookie := r.login("alice").cookie
 	start := time.Now()
-	unknown := segment(`{"alg":"HS256","kid":"forged"}`) + "." + segment(`{"sub":"alice"}`) + "." + segment("signature")
+	unknown := segment(`{"alg":"HS256","kid":"forged"}`) + "." + segment(`{"sub":"alice"}`) + "." + strings.Repeat("A", 43)
 	want(t, "unknown kid", r.refresh(cookie, bearer(unknown)), 200, "")
 	if took := time.Since(start); took > 4*time.Second {
 		t.Errorf("took %s: the refresh waited for a key", took)

@@ -59,6 +59,9 @@ func TestALostKeyLosesNoSession(t *testing.T) {
 	if got := rec.judge(first, found, now); got != repeated {
 		t.Errorf("the one just replaced under another key: got %d, want %d", got, repeated)
 	}
+	if got := rec.judge(first, found, now.Add(Grace)); got != reused {
+		t.Errorf("the one just replaced, too late, under another key: got %d, want %d", got, reused)
+	}
 }
 
 func TestAUseNeverMovesTheEnd(t *testing.T) {

@@ -31,7 +31,7 @@ func (f claimsFunc) Claims(ctx context.Context, who Subject) (map[string]any, er
 
 // stand is a NATS server, a keyring, and as many replicas of the service as a test wants.
 type stand struct {
-	t       *testing.T
+	t       testing.TB
 	nats    *natstest.Server
 	keyring *auth.Keyring
 	logs    *observer.ObservedLogs
@@ -40,7 +40,7 @@ type stand struct {
 	claims claimsFunc
 }
 
-func newStand(t *testing.T) *stand {
+func newStand(t testing.TB) *stand {
 	t.Helper()
 	key, err := auth.Generate("one", "HS256")
 	if err != nil {
@@ -95,7 +95,7 @@ func (s *stand) replica(change func(*Config)) *replica {
 
 type replica struct {
 	*Service
-	t        *testing.T
+	t        testing.TB
 	mux      *http.ServeMux
 	registry *prometheus.Registry
 	logs     *observer.ObservedLogs
@@ -117,7 +117,7 @@ func (r reply) code() string {
 	return p.Code
 }
 
-func (r reply) grant(t *testing.T) grant {
+func (r reply) grant(t testing.TB) grant {
 	t.Helper()
 	var g grant
 	if err := json.Unmarshal([]byte(r.body), &g); err != nil || r.status != http.StatusOK {

@@ -1,0 +1,571 @@
+package natskeys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/keyturn/keyturn/auth"
+	"github.com/keyturn/keyturn/watcher/rotation"
+)
+
+func withConn(c Config) Config {
+	c.Conn = &nats.Conn{} // never used: the feed is scripted
+	return c
+}
+
+var (
+	a = key("a", rotation.Current)
+	b = key("b", rotation.Pending)
+)
+
+// as is a key in another stage.
+func as(k rotation.Key, s rotation.Stage) rotation.Key {
+	k.Stage = s
+	return k
+}
+
+func until(k rotation.Key, at time.Time) rotation.Key {
+	k.Stage, k.VerifyUntil = rotation.Retiring, at
+	return k
+}
+
+func logged(k rotation.Key, at time.Time) rotation.Key {
+	k.Logged = at
+	return k
+}
+
+func TestNewWaitsUntilTheCurrentKeyIsHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newScript()
+		w := &wire{head: state(7, a)}
+		begin := time.Now()
+		time.AfterFunc(3*time.Second, func() { store.put(a) })
+		s, err := prepare(t.Context(), t, config(store), w, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(begin); waited < 3*time.Second || waited > 6*time.Second {
+			t.Errorf("got usable after %v, want soon after 3s", waited)
+		}
+		if got := s.Keyring().Set(); got.Rev != 7 || len(got.Held) != 1 || got.Held[0].Name != "a" {
+			t.Errorf("got set %+v, want key a of rev 7", got)
+		}
+	})
+}
+
+func TestNewSaysWhatIsMissingWhenItsWaitEnds(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		head rotation.State
+		err  error
+		look error
+		want string
+	}{
+		{"value", state(7, a), nil, nil, "value is not there"},
+		{"no current key", state(7, b), nil, nil, "value is not there"},
+		{"log and labels", rotation.State{}, errors.New("no answer"), errors.New("file is missing"), "file is missing"},
+		{"nothing anywhere", rotation.State{}, nil, nil, "make one current"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := newScript()
+				store.lookAt = c.look
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				defer cancel()
+				_, err := prepare(ctx, t, config(store), &wire{head: c.head, err: c.err}, nil)
+				if err == nil || !strings.Contains(err.Error(), c.want) || !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("got error %v, want one about %q and the deadline", err, c.want)
+				}
+			})
+		})
+	}
+}
+
+func TestWithoutAStateTheLabelsCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, config(nil), newScript(a, as(b, rotation.Retiring)), rotation.State{})
+		if r.verify(a) != "" || r.verify(b) != "" || r.signs() != "b" {
+			t.Errorf("got a %q, b %q, signer %q, want both verified, and the previous key signing until others have looked", r.verify(a), r.verify(b), r.signs())
+		}
+		if rev := r.source.Keyring().Set().Rev; rev != 0 {
+			t.Errorf("got rev %d of a set made of labels, want 0: the log's must win whatever it is", rev)
+		}
+		if !r.source.Status().Labels {
+			t.Error("got a status that hides that the state is made of labels")
+		}
+		r.store.change(func(s *script) { s.labels.Keys = []rotation.Seen{seen(as(b, rotation.Current))} })
+		r.push(state(3, as(b, rotation.Current)))
+		if r.verify(b) != "" || r.verify(a) == "" || r.signs() != "b" {
+			t.Errorf("got b %q, a %q, signer %q, want the log's word, which knows b alone", r.verify(b), r.verify(a), r.signs())
+		}
+	})
+}
+
+func TestALogThatDoesNotAnswerIsGivenSomeTimeBeforeTheLabelsCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{err: errors.New("no answer")}
+		begin := time.Now()
+		s, err := prepare(t.Context(), t, config(newScript(a)), w, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(begin); waited < logPatience {
+			t.Errorf("got labels after %v, want the log to be waited for %v", waited, logPatience)
+		}
+		if _, labels := s.knowledge.state(); !labels {
+			t.Error("got a state of the log, want one of labels")
+		}
+	})
+}
+
+func TestLabelsThatMoveWhileNoLogHasSpokenAreFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := config(nil)
+		r := run(t, c, newScript(a), rotation.State{})
+		r.store.put(b)
+		r.store.change(func(s *script) {
+			s.labels.Seen = "2"
+			s.labels.Keys = []rotation.Seen{seen(as(b, rotation.Current)), seen(as(a, rotation.Retiring))}
+		})
+		pass(c.Poll * 12 / 10)
+		if r.verify(a) != "" || r.verify(b) != "" {
+			t.Errorf("got a %q, b %q, want both verified", r.verify(a), r.verify(b))
+		}
+		if r.signs() != "a" {
+			t.Errorf("got signer %q, want a until the others have looked too", r.signs())
+		}
+		pass(2*c.Poll + c.SignAfter)
+		if r.signs() != "b" {
+			t.Errorf("got signer %q, want b", r.signs())
+		}
+	})
+}
+
+func TestACompromisedKeyIsDroppedAtOnceWhileAnotherValueHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, config(nil), newScript(a), state(7, a))
+		r.store.change(func(s *script) { s.hangs["b"] = true })
+		next := state(8, as(b, rotation.Current))
+		next.Urgency, next.Gone = rotation.Compromise, []rotation.Gone{{Key: "a", KID: a.KID, Version: "a", Why: rotation.WhyCompromised}}
+		r.wire.push <- next
+		synctest.Wait() // no time passes: the value of b hangs
+		if got := r.verify(a); got != auth.CodeKeyRevoked {
+			t.Errorf("got %q for a token of the compromised key, want %s", got, auth.CodeKeyRevoked)
+		}
+		if row := r.source.Status().Row; !reflect.DeepEqual(row.Missing, []string{"b"}) || len(row.Keys) != 0 {
+			t.Errorf("got row %+v, want b missing and nothing held", row)
+		}
+		r.store.change(func(s *script) { s.hangs["b"] = false })
+		r.store.put(b)
+		pass(fetchLimit + 2*time.Second)
+		if r.verify(b) != "" || r.signs() != "b" {
+			t.Errorf("got b %q, signer %q, want it verified and signing once its value comes", r.verify(b), r.signs())
+		}
+	})
+}
+
+func TestACompromisedKeyStaysOutUnderAReusedKID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, config(nil), newScript(a), state(7, a))
+		fresh := as(b, rotation.Current)
+		fresh.KID = a.KID
+		next := state(8, fresh)
+		next.Gone = []rotation.Gone{{Key: "a", KID: a.KID, Version: "a", Why: rotation.WhyCompromised}}
+		r.store.change(func(s *script) { s.hangs["b"] = true })
+		r.wire.push <- next
+		synctest.Wait()
+		old := token(t, a, time.Hour)
+		if got := r.verifyToken(old); got == "" {
+			t.Error("got a token of the compromised key verified while its successor's value hangs")
+		}
+		r.store.change(func(s *script) { s.hangs["b"] = false; s.values["b"] = material(fresh) })
+		pass(fetchLimit + 2*time.Second)
+		if got := r.verifyToken(old); got != auth.CodeSignatureInvalid {
+			t.Errorf("got %q for a token of the compromised key, want %s", got, auth.CodeSignatureInvalid)
+		}
+		if got := r.verify(fresh); got != "" {
+			t.Errorf("got %q for a token of the fresh key, want it verified", got)
+		}
+	})
+}
+
+func TestANewKeySignsOnceItHasStoodInTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := config(nil)
+		r := run(t, c, newScript(a, b), state(7, a))
+		r.push(state(8, logged(as(b, rotation.Current), time.Now()), until(a, time.Now().Add(time.Hour))))
+		if r.signs() != "a" || r.verify(b) != "" {
+			t.Errorf("got signer %q, b %q, want a still signing while b verifies", r.signs(), r.verify(b))
+		}
+		pass(c.SignAfter - time.Millisecond)
+		if r.signs() != "a" {
+			t.Errorf("got signer %q just before signAfter, want a", r.signs())
+		}
+		pass(time.Millisecond)
+		if r.signs() != "b" {
+			t.Errorf("got signer %q after signAfter, want b", r.signs())
+		}
+		rows := r.board.rows()
+		if last := rows[len(rows)-1]; last.Signs != "b" || !last.At.Equal(time.Now()) {
+			t.Errorf("got last row %+v, want b signing, put at once", last)
+		}
+	})
+}
+
+func TestAKeyThatStoodPendingSignsAsSoonAsItIsCurrent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, config(nil), newScript(a, b), state(7, a, logged(b, time.Now())))
+		at := time.Now()
+		pass(time.Minute)
+		r.push(state(8, logged(as(b, rotation.Current), at), until(a, time.Now().Add(time.Hour))))
+		if r.signs() != "b" {
+			t.Errorf("got signer %q, want b at once", r.signs())
+		}
+	})
+}
+
+func TestInACompromiseTheNewKeySignsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := key("c", rotation.Retiring)
+		r := run(t, config(nil), newScript(a, b, c), state(7, a, until(c, time.Now().Add(time.Hour))))
+		next := state(8, logged(as(b, rotation.Current), time.Now()), until(c, time.Now().Add(time.Hour)))
+		next.Urgency = rotation.Compromise
+		r.push(next)
+		if r.signs() != "b" {
+			t.Errorf("got signer %q, want b", r.signs())
+		}
+	})
+}
+
+func TestAMissingValueIsReportedAndFetchedAgainAndAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, config(nil), newScript(a), state(7, a))
+		r.push(state(8, a, b))
+		rows := r.board.rows()
+		if last := rows[len(rows)-1]; !reflect.DeepEqual(last.Missing, []string{"b"}) || last.Error == "" || last.Rev != 8 {
+			t.Errorf("got row %+v, want b missing at rev 8, and why", last)
+		}
+		pass(10 * time.Minute)
+		if n := r.store.readings("b"); n < 5 || n > 60 {
+			t.Errorf("got %d readings in ten minutes, want several, ever more seldom", n)
+		}
+		r.store.put(b)
+		pass(time.Minute)
+		rows = r.board.rows()
+		if last := rows[len(rows)-1]; len(last.Missing) != 0 || last.Error != "" || !reflect.DeepEqual(last.Keys, []string{"a", "b"}) {
+			t.Errorf("got row %+v, want a and b held", last)
+		}
+	})
+}
+
+func TestATokenOfAnAnnouncedKeyFetchesItAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, config(nil), newScript(a), state(7, a))
+		r.push(state(8, a, b))
+		pass(9 * time.Minute) // by now the next try of itself is far
+		r.store.put(b)
+		begin := time.Now()
+		if got := r.verify(b); got != "" {
+			t.Errorf("got %q, want b verified", got)
+		}
+		if waited := time.Since(begin); waited > 0 {
+			t.Errorf("got an answer after %v, want it at once", waited)
+		}
+	})
+}
+
+func TestAnUnknownKIDIsLookedForInTheLogAndThenInTheLabels(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, config(nil), newScript(a), state(7, a))
+		r.store.put(b)
+		r.wire.set(state(8, a, b), nil) // appended, but its push was lost
+		if got := r.verify(b); got != "" {
+			t.Errorf("got %q, want b found in the log", got)
+		}
+		if r.store.looks != 0 {
+			t.Errorf("got %d looks at the labels, want none: the log knew", r.store.looks)
+		}
+		pass(time.Minute)
+		c := key("c", rotation.Current)
+		r.store.put(c)
+		r.store.change(func(s *script) {
+			s.labels.Seen = "2"
+			s.labels.Keys = []rotation.Seen{seen(c), seen(as(a, rotation.Retiring))}
+		})
+		if got := r.verify(c); got != "" {
+			t.Errorf("got %q, want c found in the labels", got)
+		}
+		if r.signs() != "a" {
+			t.Errorf("got signer %q, want a: labels alone make nothing sign", r.signs())
+		}
+		if got := r.verify(a); got != "" {
+			t.Errorf("got %q, want a still verified: labels alone drop nothing", got)
+		}
+		pass(time.Minute)
+		if got := r.verify(key("forged", rotation.Current)); got != auth.CodeKIDUnknown {
+			t.Errorf("got %q for a forged kid, want %s", got, auth.CodeKIDUnknown)
+		}
+		r.wire.set(rotation.State{}, errors.New("no answer"))
+		pass(time.Minute)
+		if got := r.verify(key("forged2", rotation.Current)); got != auth.CodeUnavailable {
+			t.Errorf("got %q while the log does not answer, want %s", got, auth.CodeUnavailable)
+		}
+	})
+}
+
+func TestWhileTheLogIsSilentLabelsAddKeysAndDropNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := config(nil)
+		r := run(t, c, newScript(a), state(7, a))
+		r.wire.live(ring, false)
+		fresh := as(b, rotation.Current)
+		r.store.put(fresh)
+		r.store.change(func(s *script) { s.labels.Seen = "2"; s.labels.Keys = []rotation.Seen{seen(fresh)} })
+		pass(c.Poll * 12 / 10)
+		if r.verify(a) != "" || r.verify(fresh) != "" || r.signs() != "a" {
+			t.Errorf("got a %q, b %q, signer %q, want both verified and a signing", r.verify(a), r.verify(fresh), r.signs())
+		}
+		r.store.change(func(s *script) { s.lookAt = errors.New("store is away") })
+		pass(c.overlap() + 20*time.Second)
+		if got := r.verify(fresh); got == "" {
+			t.Error("got b verified long after the labels showed it last and no log knew it")
+		}
+		if got := r.verify(a); got != "" {
+			t.Errorf("got %q, want a, which the log knows, still verified", got)
+		}
+	})
+}
+
+func TestLabelsDoNotBringBackWhatTheLogHasBuried(t *testing.T) {
+	for _, why := range []string{rotation.WhyCompromised, rotation.WhyRetired} {
+		t.Run(why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := config(nil)
+				head := state(7, a)
+				head.Gone = []rotation.Gone{{Key: "b", KID: b.KID, Version: "b", Why: why}}
+				r := run(t, c, newScript(a, as(b, rotation.Retiring)), head)
+				r.wire.live(ring, false)
+				pass(2 * c.Poll)
+				want := map[string]string{rotation.WhyCompromised: auth.CodeKeyRevoked, rotation.WhyRetired: auth.CodeKeyRetired}[why]
+				if got := r.verify(b); got != want {
+					t.Errorf("got %q for a token of the buried key, want %s", got, want)
+				}
+			})
+		})
+	}
+}
+
+func TestALoneKeyOfTheLabelsSignsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, config(nil), newScript(a), rotation.State{})
+		if r.signs() != "a" {
+			t.Errorf("got signer %q, want a: there is no other", r.signs())
+		}
+	})
+}
+
+func TestAStateThatIsOlderIsIgnored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, config(nil), newScript(a, b), state(7, a, b))
+		r.wire.push <- state(6, as(b, rotation.Current))
+		synctest.Wait()
+		if got := r.source.State(); got.Rev != 7 || r.signs() != "a" {
+			t.Errorf("got rev %d, signer %q, want 7 and a", got.Rev, r.signs())
+		}
+	})
+}
+
+func TestANewVersionOfTheSameKeyIsReadWhileTheOldValueServes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, config(nil), newScript(a), state(7, a))
+		moved := a
+		moved.Version = "a2"
+		r.push(state(8, moved))
+		if got := r.verify(a); got != "" {
+			t.Errorf("got %q, want a verified by the value that is held", got)
+		}
+		if row := r.source.Status().Row; len(row.Missing) != 0 {
+			t.Errorf("got row %+v, want nothing missing", row)
+		}
+		r.store.change(func(s *script) { s.values["a2"] = material(a) })
+		pass(time.Minute)
+		if n := r.store.readings("a2"); n < 2 {
+			t.Errorf("got %d readings of the new version, want it tried until it came", n)
+		}
+		if got := r.verify(a); got != "" {
+			t.Errorf("got %q, want a verified", got)
+		}
+	})
+}
+
+func TestAValueThatDoesNotFitTheStateIsMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, config(nil), newScript(a), state(7, a))
+		odd := b
+		odd.Algorithm = auth.RS256
+		r.store.put(b)
+		r.push(state(8, a, odd))
+		if row := r.source.Status().Row; !reflect.DeepEqual(row.Missing, []string{"b"}) || !strings.Contains(row.Error, "does not fit") {
+			t.Errorf("got row %+v, want b missing, since a secret does not fit RS256", row)
+		}
+	})
+}
+
+func TestTheRowIsPutWhenItChangesAndEveryTenSecondsAndTakenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		r := run(t, config(nil), newScript(a, b), state(7, a))
+		pass(35 * time.Second)
+		var at []time.Duration
+		for _, row := range r.board.rows() {
+			at = append(at, row.At.Sub(begin))
+		}
+		if want := []time.Duration{0, 10 * time.Second, 20 * time.Second, 30 * time.Second}; !reflect.DeepEqual(at, want) {
+			t.Errorf("got rows at %v, want %v", at, want)
+		}
+		r.push(state(8, a, b))
+		rows := r.board.rows()
+		if last := rows[len(rows)-1]; last.At.Sub(begin) != 35*time.Second || !reflect.DeepEqual(last.Keys, []string{"a", "b"}) {
+			t.Errorf("got last row %+v, want both keys, put at once", last)
+		}
+		r.board.mu.Lock()
+		r.board.err = errors.New("away")
+		r.board.mu.Unlock()
+		pass(20 * time.Second)
+		before := len(r.board.rows())
+		r.board.mu.Lock()
+		r.board.err = nil
+		r.board.mu.Unlock()
+		pass(2 * time.Second)
+		if after := len(r.board.rows()); after != before+1 {
+			t.Errorf("got %d more rows soon after NATS came back, want one", after-before)
+		}
+		r.stop()
+		if r.board.dropped != 1 {
+			t.Errorf("got the row taken back %d times, want once", r.board.dropped)
+		}
+	})
+}
+
+func TestARetiringKeyLeavesTheRowWhenItsTimeIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		end := time.Now().Add(3 * time.Second)
+		r := run(t, config(nil), newScript(a, b), state(7, a, until(b, end)))
+		pass(3 * time.Second)
+		rows := r.board.rows()
+		if last := rows[len(rows)-1]; !reflect.DeepEqual(last.Keys, []string{"a"}) || !last.At.Equal(end) {
+			t.Errorf("got last row %+v, want a alone, put at the end of b", last)
+		}
+		if got := r.verify(b); got != auth.CodeKeyRetired {
+			t.Errorf("got %q, want %s", got, auth.CodeKeyRetired)
+		}
+	})
+}
+
+func TestTokensThatOutliveTheRingsClaimAreToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		c := config(nil)
+		c.Outlives = func(_ context.Context, key string, exp time.Time) {
+			told = append(told, fmt.Sprint(key, " ", time.Until(exp).Round(time.Minute)))
+		}
+		r := run(t, c, newScript(a), state(7, a))
+		for _, life := range []time.Duration{15 * time.Minute, 20 * time.Minute, 20 * time.Minute, 18 * time.Minute, time.Hour} {
+			if got := r.verifyToken(token(t, a, life)); got != "" {
+				t.Errorf("got %q, want a token of %v verified", got, life)
+			}
+			synctest.Wait()
+		}
+		if want := []string{"a 20m0s", "a 1h0m0s"}; !reflect.DeepEqual(told, want) {
+			t.Errorf("got told %q, want %q", told, want)
+		}
+	})
+}
+
+func TestMetricsCountKeysAndResults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := config(nil)
+		registry := prometheus.NewRegistry()
+		c.Registerer = registry
+		r := run(t, c, newScript(a), state(7, a, b))
+		r.verify(a)
+		r.verify(a)
+		r.verify(key("forged", rotation.Current))
+		want := map[string]float64{
+			"keyturn_verifier_keys ring=payments stage=current":  1,
+			"keyturn_verifier_keys ring=payments stage=pending":  0,
+			"keyturn_verifier_keys ring=payments stage=retiring": 0,
+			"keyturn_verifier_missing ring=payments":             1,
+			"keyturn_verify_total result=ok ring=payments":       2,
+
+			"keyturn_verify_total result=kid_unknown ring=payments":   1,
+			"keyturn_verify_total result=token_expired ring=payments": 0,
+		}
+		got := gathered(t, registry)
+		for name, v := range want {
+			if g, ok := got[name]; !ok || g != v {
+				t.Errorf("got %s = %v (there: %v), want %v", name, g, ok, v)
+			}
+		}
+		r.stop()
+		if families, err := registry.Gather(); err != nil || len(families) != 0 {
+			t.Errorf("got %d metrics and error %v after the end, want none", len(families), err)
+		}
+	})
+}
+
+func TestRunEndsWithAnErrorWhereTheFeedDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{head: state(7, a), push: make(chan rotation.State), ends: make(chan error, 1)}
+		s, err := prepare(t.Context(), t, config(newScript(a)), w, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.ends <- errors.New("connection closed")
+		if err := s.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "connection closed") {
+			t.Errorf("got error %v, want the feed's", err)
+		}
+	})
+}
+
+func TestAConfigurationThatCantWorkIsRefused(t *testing.T) {
+	good := withConn(config(newScript()))
+	for _, c := range []struct {
+		want   string
+		change func(*Config)
+	}{
+		{"ring name", func(c *Config) { c.Ring = "Not a ring" }},
+		{"instance", func(c *Config) { c.Instance = "" }},
+		{"connection", func(c *Config) { c.Conn = nil }},
+		{"store", func(c *Config) { c.Store = nil }},
+	} {
+		bad := good
+		c.change(&bad)
+		if _, err := New(t.Context(), bad); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got error %v, want one about %q", err, c.want)
+		}
+	}
+}
+
+func TestPausesGrowAndStayBounded(t *testing.T) {
+	last := time.Duration(0)
+	for count := 1; count < 100; count++ {
+		got := pause(count, time.Minute)
+		if got < last || got > time.Minute {
+			t.Fatalf("got pause %v after %v, want it to grow to a minute at most", got, last)
+		}
+		last = got
+	}
+	if last != time.Minute || pause(1, time.Minute) != firstPause {
+		t.Errorf("got pauses from %v to %v, want %v to 1m", pause(1, time.Minute), last, firstPause)
+	}
+}
