@@ -1,8 +1,8 @@
 // src/errors.ts
 var KeyturnError = class extends Error {
   code;
-  constructor(code, message) {
-    super(message);
+  constructor(code, message2) {
+    super(message2);
     this.name = "KeyturnError";
     this.code = code;
   }
@@ -12,136 +12,71 @@ var KeyturnError = class extends Error {
 var mark = /* @__PURE__ */ Symbol.for("keyturn.fetch");
 function installFetch(keyturn, scope = globalThis) {
   const original = scope.fetch;
-  if (original[mark]) return () => {
+  if (mark in original) return () => {
   };
-  const patched = Object.assign(
-    function fetch(input, init) {
-      return keyturn.fetch(input, init);
-    },
-    { [mark]: true }
+  const patched = Object.defineProperties(
+    (input, init) => keyturn.fetch(input, init),
+    { name: { value: original.name }, length: { value: original.length }, [mark]: {} }
   );
-  Object.defineProperty(patched, "length", { value: original.length });
   scope.fetch = patched;
   return () => {
     if (scope.fetch === patched) scope.fetch = original;
   };
 }
 
-// src/hash.ts
-function fnv1a(text3, seed = 2166136261) {
-  let h = seed;
-  for (let i = 0; i < text3.length; i++) h = Math.imul(h ^ text3.charCodeAt(i), 16777619);
-  return h >>> 0;
-}
-function fmix32(h) {
-  h = Math.imul(h ^ h >>> 16, 2246822507);
-  h = Math.imul(h ^ h >>> 13, 3266489909);
-  return (h ^ h >>> 16) >>> 0;
-}
-function place(browserId2, rev) {
-  return fmix32(fnv1a(`${browserId2}
-${rev}`)) / 2 ** 32;
-}
-
-// src/jwt.ts
-var maxToken = 16384;
-var grants = ["roles", "role", "groups", "permissions", "scope", "scp", "authz_version"];
-function segment(text3) {
-  if (!text3) return null;
-  try {
-    const bytes = Uint8Array.from(atob(text3.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
-    const value = JSON.parse(new TextDecoder().decode(bytes));
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-var text = (v) => typeof v === "string" && v ? v : null;
-var seconds = (v) => typeof v === "number" && Number.isFinite(v) ? v : null;
-function readToken(token) {
-  if (typeof token !== "string" || token.length > maxToken) return null;
-  const parts = token.split(".");
-  const header = segment(parts[0]);
-  const payload = segment(parts[1]);
-  if (parts.length !== 3 || !parts[2] || !header || !payload) return null;
-  const kid = text(header.kid);
-  const sub = text(payload.sub);
-  const granted = grants.map((name) => {
-    const v = payload[name];
-    const items = typeof v === "string" ? v.split(" ") : [v].flat();
-    return items.map(String).sort();
-  });
-  const told = JSON.stringify([sub, kid, granted]);
-  const digest = [2166136261, 625341585].map((seed) => fmix32(fnv1a(told, seed)).toString(36)).join("-");
-  return { kid, sub, iss: text(payload.iss), iat: seconds(payload.iat), exp: seconds(payload.exp), digest };
-}
-
-// src/origins.ts
-function parseOrigins(list2, base) {
-  const names2 = typeof list2 === "string" ? list2.split(/[\s,]+/) : list2;
-  return names2.filter(Boolean).map((name) => {
-    if (name === "self") return new URL(base).origin;
-    let url = null;
-    try {
-      url = new URL(name);
-    } catch {
-    }
-    if (!url || !/^https?:$/.test(url.protocol) || url.origin !== name.replace(/\/$/, "").toLowerCase()) {
-      throw new TypeError(`read origins: ${JSON.stringify(name)} is no origin: write it like https://api.example.com`);
-    }
-    return url.origin;
-  });
-}
-var names = ["refresh", "login", "logout", "callback", "config-status"];
-function isProtected(url, origins, authEndpoints) {
-  return origins.includes(url.origin) && !authEndpoints.includes(url.origin + url.pathname);
-}
-function authEndpointsOf(refreshUrl, logoutUrl) {
-  return [refreshUrl, logoutUrl, ...names.map((name) => new URL(name, refreshUrl).href)].map((address) => {
-    const { origin, pathname } = new URL(address);
-    return origin + pathname;
-  });
-}
-
-// src/problem.ts
-var longest = 36e5;
-var waitable = (ms) => typeof ms === "number" && ms >= 0 ? Math.min(ms, longest) : null;
-function bearerError(header) {
-  const bearer = /(?:^|,)\s*bearer\s+(.*)/is.exec(header ?? "")?.[1];
-  return /(?:^|[\s,])error\s*=\s*"?([\w-]{1,64})/i.exec(bearer ?? "")?.[1] ?? "";
-}
-function retryAfter(header) {
-  return /^\s*\d{1,9}\s*$/.test(header ?? "") ? waitable(Number(header) * 1e3) : null;
-}
-async function readProblem(response) {
-  const { headers } = response;
-  let body = null;
-  if (headers.get("content-type")?.startsWith("application/problem+json")) {
-    try {
-      body = await response.clone().json();
-    } catch {
-    }
-  }
+// src/core.ts
+var longest = 2 ** 31 - 1;
+function createCore(scope) {
+  let elapsed = 0;
+  let lastWall = 0;
+  let lastMono = 0;
+  const memory = /* @__PURE__ */ new Map();
+  const wall = () => scope.Date.now();
+  const now = () => {
+    const w = wall();
+    const m = scope.performance.now();
+    if (lastWall) elapsed += Math.max(w - lastWall, m - lastMono, 0);
+    lastWall = w;
+    lastMono = m;
+    return elapsed;
+  };
+  const after = (ms, job) => {
+    let id;
+    const arm = (left) => {
+      const step2 = Math.min(Math.max(Math.ceil(left), 0), longest);
+      id = scope.setTimeout(() => left > longest ? arm(left - step2) : job(), step2);
+    };
+    arm(ms);
+    return () => scope.clearTimeout(id);
+  };
   return {
-    code: typeof body?.code === "string" ? body.code : "",
-    error: bearerError(headers.get("www-authenticate")),
-    retryAfterMs: waitable(body?.retryAfterMs) ?? retryAfter(headers.get("retry-after"))
+    scope,
+    now,
+    wall,
+    after,
+    pause: (ms, signal) => until(signal, new Promise((resolve) => after(ms, resolve))),
+    within(ms, outer, work) {
+      const inner = new AbortController();
+      const stop = after(ms, () => inner.abort());
+      return work(AbortSignal.any([outer, inner.signal])).finally(stop);
+    },
+    read(area, key) {
+      const kept = memory.get(area + key) ?? "";
+      try {
+        return scope[area].getItem(key) ?? "";
+      } catch {
+        return kept;
+      }
+    },
+    write(area, key, value) {
+      memory.set(area + key, value);
+      try {
+        scope[area].setItem(key, value);
+      } catch {
+      }
+    },
+    roll: () => scope.Math.random()
   };
-}
-
-// src/timers.ts
-var longest2 = 2 ** 31 - 1;
-function after(env, ms, job) {
-  let id;
-  const arm = (left) => {
-    const step2 = Math.min(Math.max(Math.ceil(left), 0), longest2);
-    id = env.setTimeout(() => left > longest2 ? arm(left - step2) : job(), step2);
-  };
-  arm(ms);
-  return () => env.clearTimeout(id);
-}
-function pause(env, ms, signal) {
-  return until(signal, new Promise((resolve) => signal.addEventListener("abort", after(env, ms, resolve))));
 }
 function until(signal, work) {
   if (!signal) return work;
@@ -152,174 +87,457 @@ function until(signal, work) {
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
 }
-async function within(env, ms, outer, work) {
-  const inner = new AbortController();
-  const abort = () => inner.abort(outer.reason);
-  if (outer.aborted) abort();
-  outer.addEventListener("abort", abort);
-  const cancel = after(env, ms, () => inner.abort(new DOMException("timed out", "TimeoutError")));
+function jittered(roll, attempt, base = 1e3) {
+  return roll * Math.min(Math.max(6e4, base), base * 2 ** attempt);
+}
+
+// src/hash.ts
+function fnv1a(text) {
+  let h = 2166136261;
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 16777619);
+  return h;
+}
+function fmix32(h) {
+  h = Math.imul(h ^ h >>> 16, 2246822507);
+  h = Math.imul(h ^ h >>> 13, 3266489909);
+  return (h ^ h >>> 16) >>> 0;
+}
+function place(browserId, rev) {
+  return fmix32(fnv1a(browserId + rev)) / 2 ** 32;
+}
+
+// src/shape.ts
+var types = { text: "string", number: "number", flag: "boolean" };
+var maxNumber = 32e13;
+var maxText = 512;
+var maxItems = 64;
+function fit(shape, value) {
+  return read(shape, value);
+}
+function read(shape, value) {
+  if (typeof shape === "string") {
+    const name2 = shape.replace("?", "");
+    if (shape !== name2 && value == null) return null;
+    const good = typeof value === types[name2] && (typeof value !== "number" || value >= 0 && value <= maxNumber) && !(value.length > maxText);
+    return good ? value : void 0;
+  }
+  if (typeof value !== "object" || !value || Array.isArray(value) !== Array.isArray(shape)) return void 0;
+  if (Array.isArray(value)) {
+    const items = value.map((item) => read(shape[0], item));
+    return items.length > maxItems || items.includes(void 0) ? void 0 : items;
+  }
+  const out = {};
+  for (const name2 of Object.keys(shape)) {
+    out[name2] = read(shape[name2], value[name2]);
+    if (out[name2] === void 0) return void 0;
+  }
+  return out;
+}
+function parseObject(text) {
+  if (typeof text !== "string" || text.length > 65536) return null;
   try {
-    return await work(inner.signal);
-  } finally {
-    cancel();
-    outer.removeEventListener("abort", abort);
+    const value = JSON.parse(text);
+    return typeof value === "object" && !Array.isArray(value) ? value : null;
+  } catch {
+    return null;
   }
 }
-function jittered(roll, attempt2, base = 1e3, cap = 6e4) {
-  return roll * Math.min(cap, base * 2 ** Math.min(attempt2, 16));
+
+// src/jwt.ts
+var grants = ["roles", "role", "groups", "permissions", "scope", "scp", "authz_version"];
+function segment(text = "") {
+  try {
+    const bytes = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+    return parseObject(new TextDecoder().decode(Uint8Array.from(bytes, (c) => c.charCodeAt(0))));
+  } catch {
+    return null;
+  }
+}
+function readToken(token) {
+  const parts = typeof token === "string" && token.length <= 16384 ? token.split(".") : [];
+  const payload = segment(parts[1]);
+  const header = fit({ kid: "text?" }, segment(parts[0]));
+  const claims = fit({ sub: "text?", iss: "text?", iat: "number?", exp: "number?" }, payload);
+  if (parts.length !== 3 || !parts[2] || !header || !claims) return null;
+  const granted = grants.map((name2) => String(payload[name2]).split(/[ ,]/).sort());
+  const told = JSON.stringify([claims.sub, header.kid, granted]);
+  return { ...header, ...claims, digest: `${fmix32(fnv1a(told))}-${fmix32(fnv1a(`.${told}`))}` };
+}
+
+// src/problem.ts
+function challengeError(header) {
+  for (const [, name2, quoted, plain] of (header ?? "").matchAll(/([\w-]+)=(?:"([^"]*)"|([\w-]+))/g)) {
+    if (name2 === "error") return quoted ?? plain ?? "";
+  }
+  return "";
+}
+async function readProblem(response) {
+  const { headers } = response;
+  let body;
+  if (headers.get("content-type")?.startsWith("application/problem+json")) {
+    body = await response.clone().json().catch(() => null);
+  }
+  const ms = body?.retryAfterMs ?? parseFloat(headers.get("retry-after") ?? "") * 1e3;
+  return {
+    code: String(body?.code ?? ""),
+    error: challengeError(headers.get("www-authenticate")),
+    retryAfterMs: ms >= 0 ? Math.min(ms, 36e5) : null
+  };
 }
 
 // src/verdict.ts
-var tokenCodes = ["token_expired", "kid_unknown", "key_retired", "key_revoked", "signature_invalid"];
+var ofToken = /token_expired|kid_unknown|key_re|signature_invalid/;
 function judge(r) {
   if (r.status === 401 && r.code === "kid_unknown" && r.retryAfterMs !== null && r.replayable) {
-    return r.waits < r.maxRetries ? { do: "again", afterMs: r.retryAfterMs } : { do: "return" };
+    return [r.mayWait ? 1 /* again */ : 0 /* give */];
   }
-  if (r.attempted) return { do: "return", line: "Already attempted refresh for this request" };
-  if (!r.replayable) return { do: "return", line: "A streamed body cannot be sent twice - not retrying" };
-  if (r.status === 401 || r.error === "invalid_token" || tokenCodes.includes(r.code)) {
-    return r.newer ? { do: "replay" } : { do: "refresh", claims: false, join: false, replay: true };
-  }
-  const replay = r.idempotent || r.code === "role_missing";
-  if (r.newer && r.otherClaims) return replay ? { do: "replay" } : { do: "return" };
-  if (r.on403 === "never" || r.on403 === "ifStale" && !r.stale) return { do: "return" };
-  if (r.inFlight) return { do: "refresh", claims: true, join: true, replay };
-  if (r.spent) return { do: "return", line: "Token already refreshed, still 403 - user lacks permission" };
-  return { do: "refresh", claims: true, join: false, replay };
+  if (r.attempted) return [0 /* give */, "Already attempted refresh for this request"];
+  if (!r.replayable) return [0 /* give */, "A streamed body can only be sent once, not retrying"];
+  if (r.status === 401 || r.error === "invalid_token" || ofToken.test(r.code)) return [r.newer ? 2 /* replay */ : 3 /* refresh */];
+  if (r.newer && r.otherClaims) return [2 /* replay */];
+  if (r.on403 === "never" || r.on403 === "ifStale" && !r.stale) return [0 /* give */];
+  if (r.inFlight) return [5 /* join */, "Token refresh redirect already in progress"];
+  if (r.spent) return [0 /* give */, "Token already refreshed, still 403 - user lacks permission"];
+  return [4 /* refreshClaims */, "First 403, attempting token refresh"];
 }
 
 // src/authfetch.ts
 var idempotent = /^(GET|HEAD|OPTIONS|PUT|DELETE|TRACE)$/i;
 var longestWaitMs = 3e4;
-var isStream = (body) => typeof body === "object" && body !== null && ("getReader" in body || Symbol.asyncIterator in body);
+var isStream = (body) => !!(body?.getReader || body?.[Symbol.asyncIterator]);
 function createAuthFetch(p) {
-  const { env, vault, guard } = p;
-  const log = (line) => p.log.info(`[fetchWithAuth] ${line}`);
+  const { core, send, vault, guard, count, settings } = p;
+  const log = (line) => p.log(`[fetchWithAuth] ${line}`);
   let claimsRefresh = null;
-  const refreshClaims = (used) => {
-    const delay = p.settings().refreshDelayMs;
-    log("First 403, attempting token refresh");
-    log(`Waiting ${delay}ms before refresh...`);
-    return new Promise((resolve) => after(env, delay, resolve)).then(() => p.refresh("403", used)).finally(() => claimsRefresh = null);
+  const refreshClaims = async ({ generation, claims }) => {
+    const { refreshDelayMs } = settings();
+    guard.spend(claims.digest);
+    log(`Waiting ${refreshDelayMs}ms before refresh...`);
+    try {
+      await core.pause(refreshDelayMs);
+      await p.refresh("403", generation);
+    } finally {
+      claimsRefresh = null;
+    }
   };
-  return async function keyturnFetch(input, init) {
+  return async (input, init) => {
     const ready = input instanceof Request ? input : null;
-    const url = new URL(ready ? ready.url : String(input), env.base);
-    if (!isProtected(url, p.origins(), p.authEndpoints)) return env.fetch(input, init);
+    if (!p.protects(new URL(ready?.url ?? String(input), core.scope.document.baseURI))) return send(input, init);
     const signal = init?.signal ?? ready?.signal ?? null;
     const replayable = !isStream(init?.body);
     const build = () => new Request(ready && replayable ? ready.clone() : input, init);
     let request = build();
+    let { held, sound } = await p.token(signal, !replayable);
     const given = request.headers.get("authorization");
-    const first = await p.token(signal, !replayable);
-    const foreign = given !== null && readToken(given.replace(/^bearer /i, ""))?.sub !== first.held?.claims.sub;
-    if (foreign) return env.fetch(request);
-    let { held } = first;
-    let attempted = !first.sound || !!init?._attemptedRefresh;
-    let waits = 0;
-    let fresh = false;
+    if (given && readToken(given.slice(7))?.sub !== held?.claims.sub) return send(request);
     const login = vault.login();
+    let attempted = !sound || !!init?._attemptedRefresh;
+    let replayed = false;
+    let waits = 0;
     for (; ; ) {
       if (held) request.headers.set("authorization", `Bearer ${held.token}`);
-      const response = await env.fetch(request, attempted ? { _attemptedRefresh: true } : void 0);
+      const response = await send(request, attempted ? { _attemptedRefresh: true } : void 0);
       const { status } = response;
+      if (!held) return response;
       if (status !== 401 && status !== 403) {
-        if (held) guard.accepted();
+        guard.accepted();
         return response;
       }
-      if (status === 401 && held && fresh) guard.refused(held.generation);
-      if (status === 403) log("Got 403 Forbidden, user may need permission refresh");
-      if (!held) return response;
       const used = held;
+      const { generation, claims: { digest } } = used;
+      if (status === 403) log("Got 403 Forbidden, user may need permission refresh");
+      else if (replayed) guard.refused(generation);
+      if (!attempted && !waits) count("failures");
       const problem = await until(signal, readProblem(response));
       const now = vault.held();
-      const verdict = judge({
+      const [act, line] = judge({
         ...problem,
         status,
         attempted,
         replayable,
-        waits,
-        idempotent: idempotent.test(request.method),
-        maxRetries: p.settings().maxRetries,
-        newer: !!now && now.generation > used.generation,
-        otherClaims: now?.claims.digest !== used.claims.digest,
-        stale: p.stale(used),
-        spent: guard.spentOn(used.claims.digest),
+        mayWait: waits < settings().maxRetries,
+        newer: !!now && now.generation > generation,
+        otherClaims: now?.claims.digest !== digest,
+        stale: p.stale(),
+        spent: guard.spentOn(digest),
         inFlight: !!claimsRefresh,
-        on403: p.settings().refreshOn403
+        on403: settings().refreshOn403
       });
-      if (!attempted && !waits) p.count("failures");
-      if (verdict.do === "return") {
-        if (verdict.line) {
-          log(verdict.line);
-          p.count("blocked");
-        }
-        return response;
-      }
-      if (verdict.do === "again") {
+      if (line) log(line);
+      if (line && act !== 4 /* refreshClaims */) count("blocked");
+      if (act === 0 /* give */) return response;
+      if (act === 1 /* again */) {
         waits++;
-        const ms = Math.min(verdict.afterMs * (1 + env.random() / 2), longestWaitMs);
-        await until(signal, new Promise((resolve) => after(env, ms, resolve)));
+        await core.pause(Math.min(problem.retryAfterMs * (1 + core.roll() / 2), longestWaitMs), signal);
       } else {
-        attempted = fresh = true;
-        if (verdict.do === "refresh") {
-          try {
-            if (!verdict.claims) await until(signal, p.refresh("401", used.generation));
-            else {
-              if (verdict.join) {
-                log("Token refresh redirect already in progress");
-                p.count("blocked");
-              } else {
-                guard.spend(used.claims.digest);
-                claimsRefresh = refreshClaims(used.generation);
-              }
-              await until(signal, claimsRefresh);
-            }
-          } catch (error) {
-            if (signal?.aborted) throw error;
-            if (error instanceof KeyturnError && /budget|breaker/.test(error.code)) p.count("blocked");
-            p.log.warn(`[fetchWithAuth] Error during refresh: ${error.message}`);
-            return response;
-          }
-          if (!verdict.replay) return response;
+        try {
+          if (act === 3 /* refresh */) await until(signal, p.refresh("401", generation));
+          else if (act !== 2 /* replay */) await until(signal, claimsRefresh ??= refreshClaims(used));
+        } catch (error) {
+          if (!(error instanceof KeyturnError)) throw error;
+          log(`Error during refresh: ${error.message}`);
+          return response;
         }
+        attempted = replayed = true;
         held = vault.held();
+        if (status === 403 && problem.error !== "invalid_token" && problem.code !== "role_missing" && !idempotent.test(request.method)) return response;
       }
-      if (login !== vault.login() || !held) return response;
-      p.count("replays");
+      if (login !== vault.login()) return response;
+      count("replays");
       request = build();
     }
   };
 }
 
-// src/clock.ts
-function createClock(wall, mono) {
-  let elapsed = 0;
-  let lastWall = wall();
-  let lastMono = mono();
-  return {
-    now() {
-      const w = wall();
-      const m = mono();
-      elapsed += Math.max(w - lastWall, m - lastMono, 0);
-      lastWall = w;
-      lastMono = m;
-      return elapsed;
-    },
-    wall
+// src/closecodes.ts
+var closeCodes = {
+  reconnect: [1001, 1012],
+  backoff: [1013, 4408, 4429],
+  refresh: [4401],
+  stop: [4400, 4403]
+};
+function closeAction(code) {
+  for (const [action, codes] of Object.entries(closeCodes)) {
+    if (codes.includes(code)) return action;
+  }
+  return "backoff";
+}
+function keepsDistance(code) {
+  return code === 1013 || code === 4429;
+}
+
+// src/connection.ts
+var initial = {
+  main: 0,
+  phase: "connecting",
+  next: 0,
+  lastId: 0,
+  attempt: 0,
+  wanted: false,
+  stopped: false,
+  offline: false,
+  frozen: false,
+  asleep: false,
+  waiting: 0 /* none */,
+  retryAfterMs: 0,
+  drainMs: 0,
+  beaconMs: 25e3,
+  lastClose: null
+};
+var connectMs = 15e3;
+var authMs = 1e4;
+var silenceMs = 1e4;
+var stableMs = 3e4;
+var probeMs = 5e3;
+var hiddenMs = 3e5;
+var returnMs = 3e3;
+var restartMs = 5e3;
+var distanceMs = 1e4;
+function stateOf(m) {
+  return m.stopped ? "stopped" : m.main ? m.phase : m.waiting ? "backoff" : "idle";
+}
+function step(before, [on, id = 0, argument], roll) {
+  const m = { ...before };
+  const effects = [];
+  const timer = (ms, ...ids) => {
+    for (const one of ids) effects.push([4 /* timer */, one, ms]);
   };
+  const open = (guard) => {
+    effects.push([0 /* open */, ++m.lastId]);
+    timer(connectMs, guard);
+    return m.lastId;
+  };
+  const close = (link) => {
+    if (link) effects.push([1 /* close */, link]);
+  };
+  const wait = (why, ms) => {
+    m.waiting = why;
+    timer(ms, 1 /* retry */);
+  };
+  const connect = () => {
+    if (m.main || !m.wanted || m.stopped || m.frozen || m.asleep) return;
+    m.waiting = m.offline ? 1 /* network */ : 0 /* none */;
+    if (m.offline) return;
+    timer(null, 1 /* retry */);
+    m.main = open(0 /* connect */);
+    m.phase = "connecting";
+  };
+  const disconnect = () => {
+    close(m.main);
+    close(m.next);
+    m.main = m.next = m.waiting = 0;
+    timer(null, 0 /* connect */, 1 /* retry */, 2 /* watchdog */, 3 /* stable */, 4 /* drain */, 5 /* standby */, 6 /* probe */);
+  };
+  const soon = () => {
+    if (m.waiting === 1 /* network */) wait(1 /* network */, roll * returnMs);
+    else if (!m.waiting) connect();
+  };
+  const probe = () => {
+    if (!m.main || m.phase !== "open") return;
+    effects.push([3 /* ping */, m.main]);
+    timer(probeMs, 6 /* probe */);
+  };
+  const heard = () => timer(m.beaconMs + silenceMs, 2 /* watchdog */);
+  const opened = (link) => {
+    m.main = link;
+    m.phase = "open";
+    m.drainMs = 0;
+    timer(null, 0 /* connect */);
+    timer(stableMs, 3 /* stable */);
+    heard();
+  };
+  const lost = (code) => {
+    const { attempt, retryAfterMs } = m;
+    m.lastClose = code;
+    m.retryAfterMs = 0;
+    timer(null, 0 /* connect */, 2 /* watchdog */, 3 /* stable */, 4 /* drain */, 6 /* probe */, 5 /* standby */);
+    m.main = m.next;
+    m.phase = "authing";
+    m.next = 0;
+    if (m.main) return timer(connectMs, 0 /* connect */);
+    switch (closeAction(code)) {
+      case "stop":
+        m.stopped = true;
+        break;
+      case "reconnect":
+        wait(1 /* network */, roll * (m.drainMs || restartMs));
+        break;
+      case "refresh":
+        m.attempt++;
+        wait(3 /* token */, Math.max(retryAfterMs, attempt && jittered(roll, attempt)));
+        break;
+      default:
+        m.attempt++;
+        if (keepsDistance(code)) wait(2 /* server */, Math.max(retryAfterMs, distanceMs) + jittered(roll, attempt, distanceMs));
+        else wait(1 /* network */, Math.max(retryAfterMs, jittered(roll, attempt)));
+    }
+  };
+  const expired = () => {
+    switch (id) {
+      case 1 /* retry */:
+        if (m.waiting === 3 /* token */) {
+          m.waiting = 4 /* refresh */;
+          effects.push([5 /* refresh */, 0]);
+        } else if (m.waiting !== 4 /* refresh */) connect();
+        break;
+      case 3 /* stable */:
+        m.attempt = 0;
+        break;
+      case 4 /* drain */:
+        if (m.main && m.phase === "open" && !m.next) m.next = open(5 /* standby */);
+        break;
+      case 5 /* standby */:
+        close(m.next);
+        m.next = 0;
+        break;
+      case 7 /* hidden */:
+        m.asleep = true;
+        disconnect();
+        break;
+      default:
+        close(m.main);
+        lost(1006);
+        if (id === 6 /* probe */) soon();
+    }
+  };
+  switch (on) {
+    case 0 /* wanted */:
+      if (!m.wanted) {
+        m.wanted = true;
+        connect();
+      }
+      break;
+    case 1 /* unwanted */:
+      m.wanted = m.stopped = false;
+      m.attempt = 0;
+      disconnect();
+      break;
+    case 2 /* opened */:
+      if (id !== m.main) break;
+      if (argument) {
+        m.phase = "authing";
+        timer(authMs, 0 /* connect */);
+      } else opened(id);
+      break;
+    case 3 /* frame */: {
+      const frame = argument;
+      const type = frame?.type;
+      if (id === m.next && (type === "welcome" || type === "state")) {
+        close(m.main);
+        m.next = 0;
+        timer(null, 5 /* standby */, 4 /* drain */, 6 /* probe */);
+        opened(id);
+      }
+      if (id !== m.main) break;
+      if (type === "welcome") {
+        m.beaconMs = frame.beaconMs;
+        if (m.phase !== "open") opened(id);
+      } else if (type === "error") m.retryAfterMs = frame.retryAfterMs ?? 0;
+      else if (type === "drain") {
+        m.drainMs = frame.withinMs;
+        timer(roll * m.drainMs, 4 /* drain */);
+      }
+      if (m.phase === "open") {
+        timer(null, 6 /* probe */);
+        heard();
+      }
+      break;
+    }
+    case 4 /* closed */:
+      if (id === m.next) {
+        m.next = 0;
+        timer(null, 5 /* standby */);
+      } else if (id === m.main) lost(argument);
+      break;
+    case 5 /* timer */:
+      expired();
+      break;
+    case 6 /* token */:
+      if (m.waiting === 4 /* refresh */) connect();
+      if (m.main) effects.push([2 /* auth */, m.main]);
+      if (m.next) effects.push([2 /* auth */, m.next]);
+      break;
+    case 7 /* refreshFailed */:
+      if (m.waiting === 4 /* refresh */) wait(2 /* server */, distanceMs + jittered(roll, m.attempt, distanceMs));
+      break;
+    case 10 /* hidden */:
+      timer(hiddenMs, 7 /* hidden */);
+      break;
+    case 9 /* offline */:
+      m.offline = true;
+      break;
+    case 12 /* freeze */:
+      m.frozen = true;
+      disconnect();
+      break;
+    case 15 /* restart */:
+      m.stopped = false;
+      m.attempt = 0;
+      disconnect();
+      connect();
+      break;
+    default:
+      if (on === 8 /* online */) m.offline = false;
+      if (on === 11 /* visible */) {
+        m.asleep = false;
+        timer(null, 7 /* hidden */);
+      }
+      if (on === 13 /* thaw */) m.frozen = false;
+      soon();
+      probe();
+  }
+  return [m, effects];
 }
 
 // src/endpoint.ts
-var failed = (code, lasting = false, ms = null) => ({ kind: "failed", code, lasting, ms });
-var text2 = (v) => typeof v === "string" && v ? v.slice(0, 512) : null;
-function answerOf(token, expiresIn, key, kid) {
-  if (!readToken(token)) return failed("unreadable_token");
-  const ttlMs = typeof expiresIn === "number" && expiresIn > 0 ? expiresIn * 1e3 : null;
-  return { kind: "token", answer: { token, key: text2(key), kid: text2(kid), ttlMs } };
+function outcome(token, expiresIn, body) {
+  const told = fit({ expiresIn: "number?", key: "text?", kid: "text?" }, { ...body, expiresIn });
+  if (!told || !readToken(token)) return { code: "unreadable_token" };
+  const { key, kid } = told;
+  return { answer: { token, key, kid, ttlMs: told.expiresIn && told.expiresIn * 1e3 } };
 }
-async function askEndpoint(env, url, hint, signal) {
-  const response = await env.fetch(url, {
+async function askEndpoint(send, url, hint, signal) {
+  const response = await send(url, {
     method: "POST",
     credentials: "include",
     cache: "no-store",
@@ -328,62 +546,38 @@ async function askEndpoint(env, url, hint, signal) {
   });
   const { status } = response;
   if (response.ok) {
-    let body = null;
-    try {
-      body = await response.json();
-    } catch (error) {
-      if (signal.aborted) throw error;
-    }
-    return answerOf(body?.access_token, body?.expires_in, body?.key, body?.kid);
+    const body = await response.json();
+    return outcome(body.access_token, body.expires_in, body);
   }
   const { code, retryAfterMs } = await readProblem(response);
-  if (status === 401) return { kind: "ended", code: code || "session_missing" };
-  if (status === 429) return { kind: "wait", ms: retryAfterMs };
-  return failed(code || `status_${status}`, status < 500, retryAfterMs);
+  return {
+    code: code || `status_${status}`,
+    retryAfterMs,
+    ended: status === 401,
+    busy: status === 429,
+    lasting: status < 500
+  };
 }
 async function askApp(refresh) {
   const given = await refresh();
-  return typeof given === "string" ? answerOf(given, null, null, null) : answerOf(given?.token, given?.expiresIn, given?.key, given?.kid);
-}
-
-// src/environment.ts
-function browserEnvironment(scope = globalThis) {
-  const page = scope.document;
-  return {
-    fetch: scope.fetch.bind(scope),
-    wall: () => Date.now(),
-    mono: () => performance.now(),
-    random: Math.random,
-    setTimeout: (job, ms) => scope.setTimeout(job, ms),
-    clearTimeout: (id) => scope.clearTimeout(id),
-    socket: (url, protocols) => new scope.WebSocket(url, protocols),
-    locks: scope.navigator?.locks ?? null,
-    channel: (name) => scope.BroadcastChannel ? new scope.BroadcastChannel(name) : null,
-    session: () => scope.sessionStorage,
-    local: () => scope.localStorage,
-    hidden: () => page?.visibilityState === "hidden",
-    online: () => scope.navigator?.onLine !== false,
-    listen: (name, job) => (name === "visibilitychange" ? page : scope)?.addEventListener(name, job),
-    base: page?.baseURI ?? scope.location?.href,
-    console: scope.console
-  };
+  return typeof given === "string" ? outcome(given, null, {}) : outcome(given?.token, given?.expiresIn, given);
 }
 
 // src/events.ts
-function createEvents(log) {
-  const listeners = {};
+function createEvents() {
+  const listeners = /* @__PURE__ */ new Set();
   return {
     on(event, listener) {
-      const all = listeners[event] ??= /* @__PURE__ */ new Set();
-      all.add(listener);
-      return () => all.delete(listener);
+      const entry = [event, listener];
+      listeners.add(entry);
+      return () => listeners.delete(entry);
     },
     emit(event, news) {
-      for (const listener of listeners[event] ?? []) {
+      for (const [name2, listener] of listeners) {
         try {
-          listener(news);
+          if (name2 === event) listener(news);
         } catch (error) {
-          log.warn(`a listener of ${event} threw: ${error?.message}`);
+          reportError(error);
         }
       }
     }
@@ -394,126 +588,85 @@ function createEvents(log) {
 var budget = 3;
 var windowMs = 3e5;
 var breakAfter = 2;
-function createGuard(env, clock, ring) {
-  const spentKey = `keyturn:budget:${ring}`;
+function createGuard(core, ring) {
+  const budgetKey = `keyturn:budget:${ring}`;
   const claimsKey = `keyturn:403:${ring}`;
-  const memory = /* @__PURE__ */ new Map();
-  const read = (area, key) => {
-    try {
-      return area().getItem(key) ?? "";
-    } catch {
-      return memory.get(key) ?? "";
-    }
-  };
-  const write = (area, key, value) => {
-    memory.set(key, value);
-    try {
-      area().setItem(key, value);
-    } catch {
-    }
-  };
   let refusals = 0;
   let last = 0;
-  let openUntil = -Infinity;
+  let openUntil = 0;
+  const open = () => core.now() < openUntil;
   return {
+    open,
     admit(trigger) {
-      if (trigger !== "401" && trigger !== "403" && trigger !== "socket") return;
-      if (clock.now() < openUntil) {
-        throw new KeyturnError("breaker_open", "new tokens are being refused: no refresh for five minutes");
-      }
-      const wall = clock.wall();
-      const spent = read(env.local, spentKey).split(" ").filter((at) => Number(at) > wall - windowMs && Number(at) <= wall);
-      if (spent.length >= budget) {
-        throw new KeyturnError("budget_spent", "three refreshes after failures within five minutes: no more for now");
-      }
-      write(env.local, spentKey, [...spent, wall].join(" "));
+      if (!/40|so/.test(trigger)) return;
+      if (open()) throw new KeyturnError("breaker_open", "new tokens are being refused: no refresh for five minutes");
+      const wall = core.wall();
+      const spent = core.read("localStorage", budgetKey).split(" ").filter((at) => +at > wall - windowMs && +at <= wall);
+      if (spent.length >= budget) throw new KeyturnError("budget_spent", "three refreshes after failures within five minutes: no more for now");
+      core.write("localStorage", budgetKey, [...spent, wall].join(" "));
     },
     refused(generation) {
-      if (generation === last) return;
+      if (generation !== last && ++refusals >= breakAfter) openUntil = core.now() + windowMs;
       last = generation;
-      if (++refusals >= breakAfter) openUntil = clock.now() + windowMs;
     },
     accepted() {
-      refusals = 0;
-      openUntil = -Infinity;
+      refusals = openUntil = 0;
     },
     renew() {
-      openUntil = -Infinity;
+      openUntil = 0;
       refusals = Math.min(refusals, breakAfter - 1);
     },
-    open: () => clock.now() < openUntil,
-    spentOn: (digest) => read(env.session, claimsKey) === digest,
-    spend: (digest) => write(env.session, claimsKey, digest),
-    pardon: () => write(env.session, claimsKey, "")
+    spentOn: (digest) => core.read("sessionStorage", claimsKey) === digest,
+    spend: (digest) => core.write("sessionStorage", claimsKey, digest)
   };
-}
-
-// src/identity.ts
-function browserId(env) {
-  const fresh = env.random().toString(36).slice(2) + env.random().toString(36).slice(2);
-  try {
-    const area = env.local();
-    const known = area.getItem("keyturn:browser");
-    if (known) return known;
-    area.setItem("keyturn:browser", fresh);
-  } catch {
-  }
-  return fresh;
 }
 
 // src/lifecycle.ts
 var tickMs = 15e3;
 var sleptMs = 45e3;
-function watchPage(env, p) {
-  const woke = () => {
-    p.look();
-    p.dispatch({ type: "wake" });
+function watchPage(core, look, { dispatch }, { suspend, resume }) {
+  const { scope, wall } = core;
+  const { document } = scope;
+  const hidden = () => document.visibilityState === "hidden";
+  const back = (on) => {
+    look();
+    dispatch(on);
   };
-  let ticked = env.wall();
+  let ticked = wall();
   const tick = () => {
-    const now = env.wall();
-    if (now - ticked > sleptMs && !env.hidden()) woke();
-    ticked = now;
-    after(env, tickMs, tick);
+    if (wall() - ticked > sleptMs && !hidden()) back(14 /* wake */);
+    ticked = wall();
+    core.after(tickMs, tick);
   };
-  after(env, tickMs, tick);
-  env.listen("visibilitychange", () => {
-    if (env.hidden()) return p.dispatch({ type: "hidden" });
-    p.dispatch({ type: "visible" });
-    woke();
+  tick();
+  document.addEventListener("visibilitychange", () => hidden() ? dispatch(10 /* hidden */) : back(11 /* visible */));
+  scope.addEventListener("online", () => dispatch(8 /* online */));
+  scope.addEventListener("offline", () => dispatch(9 /* offline */));
+  scope.addEventListener("pagehide", () => {
+    suspend();
+    dispatch(12 /* freeze */);
   });
-  env.listen("online", () => p.dispatch({ type: "online" }));
-  env.listen("offline", () => p.dispatch({ type: "offline" }));
-  env.listen("pagehide", () => {
-    p.suspend();
-    p.dispatch({ type: "freeze" });
-  });
-  env.listen("pageshow", ({ persisted }) => {
+  scope.addEventListener("pageshow", ({ persisted }) => {
     if (!persisted) return;
-    p.resume();
-    p.look();
-    p.dispatch({ type: "thaw" });
+    resume();
+    back(13 /* thaw */);
   });
 }
 
-// src/log.ts
-function createLog(env, debug) {
-  const out = (level) => (line) => env.console[level](`🔄 ${line}`);
-  const verbose = out("debug");
-  return {
-    info: out("info"),
-    warn: out("warn"),
-    debug: (line) => {
-      if (debug()) verbose(line);
-    }
-  };
+// src/origins.ts
+function parseOrigins(list, base) {
+  return list.split(/[\s,]+/).filter(Boolean).map((name2) => {
+    const origin = /^(self|https?:\/\/[^/?#@*]+\/?)$/i.test(name2) && new URL(name2 === "self" ? base : name2).origin;
+    if (!origin) throw new TypeError(`read origins: ${name2} is no origin: write it like https://api.example.com`);
+    return origin;
+  });
 }
-function debugSwitch(env) {
-  try {
-    return /(^|[\s,])(\*|keyturn(:\S*)?)($|[\s,])/.test(env.local().getItem("debug") ?? "");
-  } catch {
-    return false;
-  }
+var beside = ["", "login", "logout", "callback", "config-status"];
+function authEndpoints(refreshUrl, logoutUrl) {
+  return [refreshUrl, logoutUrl, ...beside.map((name2) => new URL(name2, refreshUrl).href)].map(bare);
+}
+function bare(url) {
+  return url.replace(/[?#].*/s, "");
 }
 
 // src/decide.ts
@@ -522,17 +675,17 @@ var move = (why) => ({ refresh: true, why });
 function decide(state, token, sinceReceiptMs) {
   if (!state.live) return keep("not_live");
   const sinceMs = state.sinceMs + sinceReceiptMs;
-  const name = token.key === null ? "kid" : "key";
-  const mine = token[name];
-  const shared = name === "kid" && state.retiring.some((k) => k.kid === state.kid);
+  const name2 = token.key === null ? "kid" : "key";
+  const mine = token[name2];
+  const shared = name2 === "kid" && state.retiring.some((k) => k.kid === state.kid);
   if (!mine || shared && mine === state.kid) {
     return token.ageMs > sinceMs ? move("older_than_key") : keep("current");
   }
-  if (mine === state[name]) return keep("current");
-  if (state.pending.some((k) => k[name] === mine)) return keep("pending");
-  const known = state.retiring.some((k) => k[name] === mine);
+  if (mine === state[name2]) return keep("current");
+  if (state.pending.some((k) => k[name2] === mine)) return keep("pending");
+  const known = state.retiring.some((k) => k[name2] === mine);
   if (!known && token.issuedMs < sinceMs) return keep("replica_lags");
-  return move(name === "key" ? "other_key" : "other_kid");
+  return move(name2 === "key" ? "other_key" : "other_kid");
 }
 
 // src/planner.ts
@@ -540,89 +693,81 @@ var gapMs = 1e4;
 var longestGapMs = 3e5;
 var renderMs = 100;
 var briefMs = 5e3;
-function createPlanner(p) {
-  const { env, clock, vault } = p;
+function createPlanner(core, vault, browserId, refresh, planned, gaveUp) {
+  const { now } = core;
   let state = null;
   let stateAt = 0;
   let revAt = 0;
   let slot = null;
+  let claimsSlot = null;
   let answers = 0;
   let gap = gapMs;
-  let lastEvent = -Infinity;
-  let claimsSlot = null;
-  let serverAhead = null;
-  let retryAt = -Infinity;
+  let quietUntil = 0;
+  let retryAt = 0;
   let failures = 0;
-  let cancel = () => {
-  };
+  let serverAhead = null;
+  let cancel;
   let running = false;
-  const bearing = (held) => {
+  const stale = () => {
+    const held = vault.held();
+    if (!held || !state) return false;
     const { iat } = held.claims;
-    const ageMs = clock.now() - held.receivedAt;
-    const issuedMs = iat !== null && serverAhead !== null ? clock.now() + serverAhead - iat * 1e3 : ageMs;
-    return { key: held.key, kid: held.kid, ageMs, issuedMs };
+    const ageMs = now() - held.receivedAt;
+    const issuedMs = iat && serverAhead ? now() + serverAhead - iat * 1e3 : ageMs;
+    return decide(state, { key: held.key, kid: held.kid, ageMs, issuedMs }, now() - stateAt).refresh;
   };
-  const stale = (held) => !!state && decide(state, bearing(held), clock.now() - stateAt).refresh;
   const due = () => {
     const held = vault.held();
     const all = [];
+    const add = (at, trigger) => all.push([Math.max(at, retryAt), trigger]);
     if (!held) return all;
-    if (slot !== null && answers < 2 && stale(held)) all.push(["event", Math.max(slot, lastEvent + gap)]);
-    if (claimsSlot !== null) all.push(["claims", Math.max(claimsSlot, lastEvent + gapMs)]);
+    if (slot !== null && answers < 2 && stale()) add(Math.max(slot, quietUntil), "event");
+    if (claimsSlot !== null) add(Math.max(claimsSlot, quietUntil), "claims");
     const left = vault.leftMs();
-    if (left < Infinity) {
-      const now = clock.now();
-      const early = Math.max(now + left - held.leadMs, held.receivedAt + briefMs);
-      all.push(["expiry", left > 0 ? early : now + renderMs]);
-    }
-    return all.map(([what, at]) => [what, Math.max(at, retryAt)]).sort((a, b) => a[1] - b[1]);
+    if (left < Infinity) add(left > 0 ? Math.max(now() + left - held.leadMs, held.receivedAt + briefMs) : now() + renderMs, "expiry");
+    return all.sort((a, b) => a[0] - b[0]);
   };
   const arm = () => {
-    cancel();
-    const [next] = due();
+    cancel?.();
+    const next = due()[0];
     if (!next || running) return;
-    const [trigger, at] = next;
-    cancel = after(env, at - clock.now(), () => {
-      if (env.hidden()) return;
-      if (clock.now() < at) return arm();
-      void run(trigger);
+    cancel = core.after(next[0] - now(), () => {
+      if (core.scope.document.visibilityState !== "hidden") void run(next[1]);
     });
   };
   const run = async (trigger) => {
     running = true;
-    if (trigger !== "expiry") lastEvent = clock.now();
-    const won = await p.refresh(trigger);
+    if (trigger !== "expiry") quietUntil = now() + gap;
+    const won = await refresh(trigger);
     running = false;
     failures = won ? 0 : failures + 1;
-    retryAt = won ? -Infinity : clock.now() + gapMs + jittered(env.random(), failures, gapMs, longestGapMs);
+    retryAt = won ? 0 : now() + gapMs + Math.min(jittered(core.roll(), failures, gapMs), longestGapMs);
     arm();
   };
   return {
     state(frame) {
-      if (state && frame.rev < state.rev) return false;
-      const adopted = !state || frame.rev > state.rev;
-      const wasLive = state?.live;
+      const old = state;
+      if (old && frame.rev < old.rev) return false;
       state = frame;
-      stateAt = clock.now();
+      stateAt = now();
+      const adopted = frame.rev !== old?.rev;
       if (adopted) {
         slot = null;
         answers = 0;
         revAt = stateAt;
       }
-      if (frame.live && (slot === null || !wasLive && slot < stateAt)) {
-        const { afterMs, windowMs: windowMs2 } = frame.refresh;
-        slot = stateAt + afterMs + place(p.browserId(), frame.rev) * windowMs2;
-        const held = vault.held();
-        if (held && stale(held)) p.planned("event", slot - stateAt);
+      if (frame.live && (slot === null || !old.live && slot < stateAt)) {
+        slot = stateAt + frame.refresh.afterMs + place(browserId, frame.rev) * frame.refresh.windowMs;
+        if (stale()) planned("event", slot - stateAt);
       }
       arm();
       return adopted;
     },
-    claims(frame) {
-      const earliest = clock.now() + frame.afterMs;
+    claims({ afterMs, windowMs: windowMs2 }) {
+      const earliest = now() + afterMs;
       if (claimsSlot === null || claimsSlot < earliest) {
-        claimsSlot = earliest + place(p.browserId(), "claims") * frame.windowMs;
-        p.planned("claims", claimsSlot - clock.now());
+        claimsSlot = earliest + place(browserId, "claims") * windowMs2;
+        planned("claims", claimsSlot - now());
       }
       arm();
     },
@@ -630,11 +775,11 @@ function createPlanner(p) {
       const held = vault.held();
       if (fresh && held) {
         claimsSlot = null;
-        if (!state || !stale(held)) gap = gapMs;
+        if (!stale()) gap = gapMs;
         else if (held.receivedAt >= revAt) {
           gap = Math.min(gap * 2, longestGapMs);
-          lastEvent = clock.now();
-          if (++answers === 2) p.gaveUp();
+          quietUntil = now() + gap;
+          if (++answers === 2) gaveUp();
         }
       }
       arm();
@@ -643,11 +788,11 @@ function createPlanner(p) {
     current: () => state,
     stale,
     plannedMs() {
-      const next = due().find(([what]) => what !== "expiry");
-      return next ? Math.max(next[1] - clock.now(), 0) : null;
+      const next = due().find(([, trigger]) => trigger !== "expiry");
+      return next ? Math.max(next[0] - now(), 0) : null;
     },
     serverTime(nowMs) {
-      serverAhead = nowMs - clock.now();
+      serverAhead = nowMs - now();
     }
   };
 }
@@ -655,96 +800,85 @@ function createPlanner(p) {
 // src/refresher.ts
 var fetchMs = 1e4;
 var attempts = 3;
-function createRefresher(p) {
-  const { env, clock, vault, guard } = p;
+function createRefresher(core, vault, guard, tabs, ask, stale, told) {
   let flight = null;
   let life = new AbortController();
   let grip = new AbortController();
   let asleep = null;
-  let wake = () => {
+  let wake;
+  const newer = (trigger, used) => {
+    const held = vault.held();
+    return held && held.generation > used && vault.leftMs() > 0 && !(trigger === "event" && stale()) ? held : null;
   };
-  async function fly(trigger, used) {
+  const fly = async (trigger, used) => {
     const { signal } = life;
-    const login = vault.login();
     let failures = 0;
     let counted = false;
-    const attempt2 = (hold) => p.tabs.exclusively(hold, async () => {
-      await p.tabs.ask(hold);
+    const fail = (phase, reason, error) => {
+      told({ phase, trigger, code: reason }, error);
+      throw error;
+    };
+    const attempt = (hold) => async () => {
+      await tabs.ask(hold);
       signal.throwIfAborted();
+      const there = newer(trigger, used);
+      if (there) return there;
+      if (!counted) guard.admit(trigger);
+      if (!counted) told({ phase: "started", trigger });
+      counted = true;
       const held = vault.held();
-      if (held && held.generation > used && vault.leftMs() > 0 && !(trigger === "event" && p.stale(held))) return held;
-      if (!counted) {
-        guard.admit(trigger);
-        counted = true;
-        p.told({ phase: "started", trigger });
-      }
-      const patient = held && vault.leftMs() > 0 && trigger !== "401" && trigger !== "socket";
-      const askedAt = clock.now();
-      const outcome = await within(env, fetchMs, hold, (inner) => p.ask(patient ? held.token : null, inner));
-      if (outcome.kind !== "token" || signal.aborted || login !== vault.login()) return outcome;
-      const taken = vault.take(outcome.answer, askedAt);
-      if (taken) p.tabs.share(taken);
-      return taken ?? outcome;
-    });
+      const patient = held && vault.leftMs() > 0 && !/401|so/.test(trigger);
+      const askedAt = core.wall();
+      const got = await core.within(fetchMs, hold, (inner) => ask(patient ? held.token : null, inner));
+      const taken = got.answer && !signal.aborted && vault.take(got.answer, askedAt, "refresh");
+      if (taken) tabs.share(taken);
+      return taken || got;
+    };
     for (; ; ) {
       await asleep;
       signal.throwIfAborted();
+      const hold = AbortSignal.any([grip.signal, signal]);
       let got;
       try {
-        got = await attempt2(grip.signal);
+        got = await tabs.exclusively(hold, attempt(hold));
       } catch (error) {
         signal.throwIfAborted();
+        if (error instanceof KeyturnError) fail("blocked", error.code, error);
         if (asleep) continue;
-        if (error instanceof KeyturnError) {
-          p.told({ phase: "blocked", trigger, code: error.code, error });
-          throw error;
-        }
-        got = { kind: "failed", code: "network", lasting: false, ms: null };
+        got = { code: "network" };
       }
       signal.throwIfAborted();
-      if ("token" in got) {
-        p.told({ phase: counted ? "done" : "skipped", trigger });
+      if ("claims" in got) {
+        told({ phase: counted ? "done" : "skipped", trigger });
         return got;
       }
-      if (got.kind === "ended") {
-        const error = new KeyturnError("session_ended", `the session is over (${got.code}): sign in again`);
-        p.told({ phase: "ended", trigger, code: got.code, error });
-        throw error;
-      }
-      let waitMs = jittered(env.random(), failures);
-      if (got.kind === "wait") {
-        waitMs = (got.ms ?? 1e3) * (1 + env.random() / 2);
-      } else if (got.kind === "failed") {
+      const { code = "", retryAfterMs } = got;
+      if (got.ended) fail("ended", code, new KeyturnError("session_ended", `the session is over (${code}): sign in again`));
+      let waitMs = (retryAfterMs ?? 1e3) * (1 + core.roll() / 2);
+      if (!got.busy) {
         if (got.lasting || ++failures >= attempts) {
-          const error = new KeyturnError("refresh_failed", `refresh token: the endpoint answered ${got.code}`);
-          p.told({ phase: "failed", trigger, code: got.code, error });
-          throw error;
+          fail("failed", code, new KeyturnError("refresh_failed", `refresh token: the endpoint answered ${code}`));
         }
-        waitMs = Math.max(waitMs, got.ms ?? 0);
+        waitMs = Math.max(jittered(core.roll(), failures), retryAfterMs ?? 0);
       }
-      p.told({ phase: "waiting", trigger, waitMs });
-      await pause(env, waitMs, signal);
+      told({ phase: "waiting", trigger, waitMs });
+      await core.pause(waitMs, signal);
     }
-  }
+  };
   return {
-    refresh(trigger, used = vault.held()?.generation ?? 0) {
-      const held = vault.held();
-      if (held && held.generation > used && vault.leftMs() > 0 && !(trigger === "event" && p.stale(held))) {
-        return Promise.resolve(held);
+    async refresh(trigger, used = vault.held()?.generation ?? 0) {
+      const there = newer(trigger, used);
+      if (there) return there;
+      const mine = flight ??= fly(trigger, used);
+      try {
+        return await mine;
+      } finally {
+        if (flight === mine) flight = null;
       }
-      if (!flight) {
-        const mine = fly(trigger, used).finally(() => {
-          if (flight === mine) flight = null;
-        });
-        flight = mine;
-      }
-      return flight;
     },
     cancel() {
       life.abort(new KeyturnError("signed_out", "the user has signed out"));
-      grip.abort(life.signal.reason);
       life = new AbortController();
-      grip = new AbortController();
       flight = null;
     },
     suspend() {
@@ -754,7 +888,7 @@ function createRefresher(p) {
     },
     resume() {
       asleep = null;
-      wake();
+      wake?.();
     }
   };
 }
@@ -768,463 +902,116 @@ var defaults = {
   refreshDelayMs: 500,
   maxRetries: 3
 };
-var count = (most) => (v) => typeof v === "number" && v >= 0 && v <= most;
-var call = (v) => v === null || typeof v === "function";
-var checks = {
-  getToken: call,
-  refresh: call,
-  debug: (v) => typeof v === "boolean",
-  refreshOn403: (v) => v === "once" || v === "ifStale" || v === "never",
-  refreshDelayMs: count(6e4),
-  maxRetries: count(10)
-};
 function configured(before, changes) {
   const next = { ...before };
-  for (const [name, value] of Object.entries(changes ?? {})) {
-    if (!Object.hasOwn(checks, name)) {
-      throw new TypeError(`configure: ${JSON.stringify(name)} can't be set; known are ${Object.keys(checks).join(", ")}`);
-    }
-    if (value === void 0) continue;
-    const key = name;
-    next[key] = checks[key](value) ? value : defaults[key];
+  for (const [name2, value] of Object.entries(changes)) {
+    if (!Object.hasOwn(defaults, name2)) throw new TypeError(`configure: there is no setting ${name2}`);
+    const usual = defaults[name2];
+    const good = usual === null ? typeof value === "function" : typeof usual === "number" ? value >= 0 && value <= 6e4 : typeof usual === "string" ? /^(once|ifStale|never)$/.test(value) : typeof value === "boolean";
+    next[name2] = good ? value : usual;
   }
   return next;
 }
 
-// src/closecodes.ts
-var actions = {
-  1001: "reconnect",
-  1012: "reconnect",
-  1013: "backoff",
-  4400: "stop",
-  4401: "refresh",
-  4403: "stop",
-  4408: "backoff",
-  4429: "backoff"
-};
-var distant = [1013, 4429];
-function closeAction(code) {
-  return actions[code] ?? "backoff";
-}
-function keepsDistance(code) {
-  return distant.includes(code);
-}
-var knownCloseCodes = Object.keys(actions).map(Number);
-
-// src/connection.ts
-var limits = {
-  connectMs: 15e3,
-  authMs: 1e4,
-  silenceMs: 1e4,
-  stableMs: 3e4,
-  probeMs: 5e3,
-  hiddenMs: 3e5,
-  /** Spread after a network change or a wake: a whole office comes back at once. */
-  returnMs: 3e3,
-  /** Spread after a restart that announced no drain. */
-  restartMs: 5e3,
-  distanceMs: 1e4
-};
-var initial = {
-  main: null,
-  next: null,
-  lastId: 0,
-  attempt: 0,
-  wanted: false,
-  stopped: false,
-  offline: false,
-  frozen: false,
-  asleep: false,
-  waiting: null,
-  retryAfterMs: 0,
-  drainMs: 0,
-  beaconMs: 25e3,
-  lastClose: null
-};
-function stateOf(m) {
-  return m.stopped ? "stopped" : m.main ? m.main.phase : m.waiting ? "backoff" : "idle";
-}
-function step(before, event, roll) {
-  const m = { ...before };
-  const effects = [];
-  const timer = (ms, ...names2) => {
-    for (const name of names2) effects.push({ do: "timer", name, ms });
-  };
-  const able = () => m.wanted && !m.stopped && !m.frozen && !m.asleep;
-  const open = (name) => {
-    effects.push({ do: "open", id: ++m.lastId });
-    timer(limits.connectMs, name);
-    return { id: m.lastId, phase: "connecting" };
-  };
-  const drop = (link) => {
-    if (link) effects.push({ do: "close", id: link.id });
-  };
-  const wait = (why, ms) => {
-    m.waiting = why;
-    timer(ms, "retry");
-  };
-  const connect = () => {
-    if (!able() || m.main) return;
-    if (m.offline) {
-      m.waiting = "network";
-      return;
-    }
-    m.waiting = null;
-    timer(null, "retry");
-    m.main = open("connect");
-  };
-  const disconnect = () => {
-    drop(m.main);
-    drop(m.next);
-    m.main = m.next = m.waiting = null;
-    timer(null, "connect", "retry", "watchdog", "stable", "drain", "standby", "probe");
-  };
-  const soon = () => {
-    if (m.waiting === "network") wait("network", roll * limits.returnMs);
-    else if (!m.waiting) connect();
-  };
-  const probe = () => {
-    if (m.main?.phase !== "open") return;
-    effects.push({ do: "ping", id: m.main.id });
-    timer(limits.probeMs, "probe");
-  };
-  const lost = (code) => {
-    m.lastClose = code;
-    timer(null, "connect", "watchdog", "stable", "drain", "probe");
-    m.main = m.next;
-    m.next = null;
-    if (m.main) {
-      timer(null, "standby");
-      timer(limits.connectMs, "connect");
-      return;
-    }
-    const stay = m.retryAfterMs;
-    m.retryAfterMs = 0;
-    const attempt2 = m.attempt;
-    switch (closeAction(code)) {
-      case "stop":
-        m.stopped = true;
-        return;
-      case "reconnect":
-        return wait("network", roll * (m.drainMs || limits.restartMs));
-      case "refresh":
-        m.attempt++;
-        return wait("token", Math.max(stay, attempt2 && jittered(roll, attempt2)));
-      case "backoff":
-        m.attempt++;
-        if (!keepsDistance(code)) return wait("network", Math.max(stay, jittered(roll, attempt2)));
-        wait("server", Math.max(stay, limits.distanceMs) + jittered(roll, attempt2, limits.distanceMs));
-    }
-  };
-  const opened = () => {
-    timer(null, "connect");
-    timer(limits.stableMs, "stable");
-    timer(m.beaconMs + limits.silenceMs, "watchdog");
-  };
-  switch (event.type) {
-    case "wanted":
-      if (m.wanted === event.value) break;
-      m.wanted = event.value;
-      if (m.wanted) connect();
-      else {
-        disconnect();
-        m.stopped = false;
-        m.attempt = 0;
-      }
-      break;
-    case "opened": {
-      const phase = event.authed ? "authing" : "open";
-      if (m.next?.id === event.id) m.next = { ...m.next, phase: "authing" };
-      if (m.main?.id !== event.id) break;
-      m.main = { ...m.main, phase };
-      if (event.authed) timer(limits.authMs, "connect");
-      else opened();
-      break;
-    }
-    case "frame": {
-      const { id, frame } = event;
-      if (m.next?.id === id && (frame?.type === "welcome" || frame?.type === "state")) {
-        drop(m.main);
-        m.main = { id, phase: "open" };
-        m.next = null;
-        m.drainMs = 0;
-        timer(null, "standby", "drain", "probe");
-        opened();
-      }
-      if (m.main?.id !== id) break;
-      if (frame?.type === "welcome") {
-        m.beaconMs = frame.beaconMs;
-        if (m.main.phase !== "open") {
-          m.main = { id, phase: "open" };
-          m.drainMs = 0;
-          opened();
-        }
-      }
-      if (frame?.type === "error") m.retryAfterMs = frame.retryAfterMs;
-      if (frame?.type === "drain") {
-        m.drainMs = frame.withinMs;
-        timer(roll * frame.withinMs, "drain");
-      }
-      if (m.main.phase === "open") {
-        timer(null, "probe");
-        timer(m.beaconMs + limits.silenceMs, "watchdog");
-      }
-      break;
-    }
-    case "closed":
-      if (m.next?.id === event.id) {
-        m.next = null;
-        timer(null, "standby");
-      } else if (m.main?.id === event.id) lost(event.code);
-      break;
-    case "timer":
-      switch (event.name) {
-        case "retry":
-          if (!m.waiting || m.waiting === "refresh") break;
-          if (!able() || m.offline) m.waiting = "network";
-          else if (m.waiting === "token") {
-            m.waiting = "refresh";
-            effects.push({ do: "refresh" });
-          } else connect();
-          break;
-        case "stable":
-          m.attempt = 0;
-          break;
-        case "drain":
-          if (m.main?.phase === "open" && !m.next && able()) m.next = open("standby");
-          break;
-        case "standby":
-          drop(m.next);
-          m.next = null;
-          break;
-        case "hidden":
-          m.asleep = true;
-          disconnect();
-          break;
-        case "connect":
-        case "watchdog":
-          drop(m.main);
-          lost(1006);
-          break;
-        case "probe":
-          drop(m.main);
-          lost(1006);
-          soon();
-      }
-      break;
-    case "token":
-      if (m.waiting === "refresh") {
-        m.waiting = null;
-        connect();
-      }
-      for (const link of [m.main, m.next]) {
-        if (link && link.phase !== "connecting") effects.push({ do: "auth", id: link.id });
-      }
-      break;
-    case "refreshfailed":
-      if (m.waiting === "refresh") {
-        wait("server", limits.distanceMs + jittered(roll, m.attempt, limits.distanceMs));
-      }
-      break;
-    case "offline":
-      m.offline = true;
-      break;
-    case "online":
-      m.offline = false;
-      soon();
-      probe();
-      break;
-    case "hidden":
-      timer(limits.hiddenMs, "hidden");
-      break;
-    case "visible":
-      m.asleep = false;
-      timer(null, "hidden");
-      soon();
-      break;
-    case "freeze":
-      m.frozen = true;
-      disconnect();
-      break;
-    case "thaw":
-      m.frozen = false;
-      connect();
-      break;
-    case "wake":
-      soon();
-      probe();
-      break;
-    case "restart":
-      m.stopped = false;
-      m.attempt = 0;
-      disconnect();
-      connect();
-  }
-  return [m, effects];
-}
-
 // src/frames.ts
-var maxFrame = 65536;
-var maxText = 512;
-var maxKeys = 64;
-var maxMs = 32e10;
-var isObject = (v) => typeof v === "object" && v !== null && !Array.isArray(v);
-var isText = (v) => typeof v === "string" && v.length <= maxText;
-var isMs = (v) => typeof v === "number" && v >= 0 && v <= maxMs;
-function named(v) {
-  return isObject(v) && isText(v.key) && isText(v.kid);
-}
-function list(v, one) {
-  if (!Array.isArray(v) || v.length > maxKeys) return null;
-  const out = [];
-  for (const item of v) {
-    const decoded = one(item);
-    if (!decoded) return null;
-    out.push(decoded);
-  }
-  return out;
-}
-function decodeState(f) {
-  const { ring, rev, sinceMs, refresh, urgency, live } = f;
-  const pending = list(f.pending, (v) => named(v) ? { key: v.key, kid: v.kid } : null);
-  const retiring = list(
-    f.retiring,
-    (v) => named(v) && isMs(v.forMs) ? { key: v.key, kid: v.kid, forMs: v.forMs } : null
-  );
-  if (!isText(ring) || !Number.isSafeInteger(rev) || rev < 1 || !named(f) || !isMs(sinceMs) || !pending || !retiring || !isObject(refresh) || !isMs(refresh.afterMs) || !isMs(refresh.windowMs) || urgency !== "planned" && urgency !== "compromise" || typeof live !== "boolean") {
-    return null;
-  }
-  return {
-    type: "state",
-    ring,
-    rev,
-    key: f.key,
-    kid: f.kid,
-    sinceMs,
-    pending,
-    retiring,
-    refresh: { afterMs: refresh.afterMs, windowMs: refresh.windowMs },
-    urgency,
-    live
-  };
-}
+var name = { key: "text", kid: "text" };
+var shapes = {
+  /** Answers each accepted `auth`: the key that verified the token, and the life it has left. */
+  welcome: { type: "text", ...name, stale: "flag", ttlMs: "number", beaconMs: "number", nowMs: "number" },
+  /**
+   * The state of the ring: snapshot, push and beacon alike. rev orders the states, the greater wins; sinceMs is
+   * the age of the current key; live is false while the server itself can't see the log.
+   */
+  state: {
+    type: "text",
+    ring: "text",
+    rev: "number",
+    ...name,
+    sinceMs: "number",
+    pending: [name],
+    retiring: [{ ...name, forMs: "number" }],
+    refresh: { afterMs: "number", windowMs: "number" },
+    urgency: "text",
+    live: "flag"
+  },
+  /** This subject's permissions changed: refresh within the window. */
+  claims: { type: "text", afterMs: "number", windowMs: "number" },
+  /** The server is about to close: open a new connection at a random moment inside withinMs. */
+  drain: { type: "text", withinMs: "number" },
+  /** Says why the connection is about to be closed, and for how long to stay away. */
+  error: { type: "text", code: "text", retryAfterMs: "number?" },
+  pong: { type: "text" }
+};
 function decodeFrame(data) {
-  if (typeof data !== "string" || data.length > maxFrame) return null;
-  let f;
-  try {
-    f = JSON.parse(data);
-  } catch {
-    return null;
-  }
-  if (!isObject(f)) return null;
-  switch (f.type) {
-    case "state":
-      return decodeState(f);
-    case "welcome": {
-      const { session, stale, ttlMs, beaconMs, nowMs } = f;
-      if (!named(f) || !isText(session) || typeof stale !== "boolean" || !isMs(ttlMs) || !isMs(beaconMs)) return null;
-      if (typeof nowMs !== "number" || !(nowMs >= 0)) return null;
-      return { type: "welcome", session, key: f.key, kid: f.kid, stale, ttlMs, beaconMs, nowMs };
-    }
-    case "claims":
-      return isMs(f.afterMs) && isMs(f.windowMs) ? { type: "claims", afterMs: f.afterMs, windowMs: f.windowMs } : null;
-    case "drain":
-      return isMs(f.withinMs) ? { type: "drain", withinMs: f.withinMs } : null;
-    case "error": {
-      const { code, message = "", retryAfterMs = 0 } = f;
-      return isText(code) && isText(message) && isMs(retryAfterMs) ? { type: "error", code, message, retryAfterMs } : null;
-    }
-    case "pong":
-      return { type: "pong" };
-    default:
-      return null;
-  }
+  const frame = parseObject(data);
+  const type = String(frame?.type);
+  return Object.hasOwn(shapes, type) ? fit(shapes[type], frame) ?? null : null;
 }
 
 // src/socket.ts
 var subprotocol = "keyturn.v1";
-function createConnection(p) {
-  const { env } = p;
-  let model = { ...initial, offline: !env.online() };
+function createConnection(core, url, p) {
+  let model = { ...initial, offline: !core.scope.navigator.onLine };
   let lastPresented = 0;
   const wires = /* @__PURE__ */ new Map();
-  const timers = /* @__PURE__ */ new Map();
+  const timers = [];
   const queue = [];
   const send = (id, frame) => {
     try {
-      wires.get(id ?? 0)?.socket.send(JSON.stringify(frame));
+      wires.get(id).socket.send(JSON.stringify(frame));
+      return true;
     } catch {
+      return false;
     }
   };
   const present = (id) => {
     const held = p.held();
     const wire = wires.get(id);
     if (!held || !wire) return false;
-    lastPresented = held.generation;
-    if (wire.presented[0] !== lastPresented) {
-      wire.presented.unshift(lastPresented);
-      send(id, { type: "auth", token: held.token });
-    }
+    const { generation, token } = held;
+    if (wire.last !== generation && send(id, { type: "auth", token })) wire.presented.push(wire.last = lastPresented = generation);
     return true;
   };
-  const forget = (id) => {
-    const wire = wires.get(id);
-    wires.delete(id);
-    return wire;
-  };
   const open = (id) => {
-    let socket;
+    const closed = ({ code }) => {
+      wires.delete(id);
+      dispatch(4 /* closed */, id, code);
+    };
     try {
-      socket = env.socket(p.url, [subprotocol]);
+      const socket = new core.scope.WebSocket(url, [subprotocol]);
+      const wire = { socket, presented: [], last: 0 };
+      wires.set(id, wire);
+      socket.onopen = () => dispatch(2 /* opened */, id, present(id));
+      socket.onclose = closed;
+      socket.onmessage = ({ data }) => {
+        if (!wires.has(id)) return;
+        const frame = decodeFrame(data);
+        dispatch(3 /* frame */, id, frame);
+        if (frame) p.received(frame, frame.type === "welcome" && wire.presented.shift() || 0);
+      };
     } catch {
-      dispatch({ type: "closed", id, code: 1006 });
-      return;
-    }
-    const wire = { socket, presented: [] };
-    let welcomes = 0;
-    wires.set(id, wire);
-    socket.onopen = () => dispatch({ type: "opened", id, authed: present(id) });
-    socket.onclose = ({ code }) => {
-      forget(id);
-      dispatch({ type: "closed", id, code });
-    };
-    socket.onerror = null;
-    socket.onmessage = ({ data }) => {
-      if (!wires.has(id)) return;
-      const frame = decodeFrame(data);
-      dispatch({ type: "frame", id, frame });
-      if (!frame) return;
-      p.received(frame, frame.type === "welcome" ? wire.presented.at(-1 - welcomes++) ?? 0 : 0);
-    };
-  };
-  const perform = (effect) => {
-    switch (effect.do) {
-      case "open":
-        return open(effect.id);
-      case "close":
-        return forget(effect.id)?.socket.close(1e3);
-      case "auth":
-        present(effect.id);
-        return;
-      case "ping":
-        return send(effect.id, { type: "ping" });
-      case "refresh":
-        return p.refused(lastPresented);
-      case "timer": {
-        const { name, ms } = effect;
-        timers.get(name)?.();
-        timers.delete(name);
-        if (ms !== null) timers.set(name, after(env, ms, () => dispatch({ type: "timer", name })));
-      }
+      closed({ code: 1006 });
     }
   };
-  const dispatch = (event) => {
-    if (p.url === null) return;
-    queue.push(event);
-    if (queue.length > 1) return;
+  const perform = ([act, id, ms = null]) => {
+    if (act === 0 /* open */) open(id);
+    else if (act === 1 /* close */) {
+      const wire = wires.get(id);
+      wires.delete(id);
+      wire?.socket.close(1e3);
+    } else if (act === 2 /* auth */) present(id);
+    else if (act === 3 /* ping */) send(id, { type: "ping" });
+    else if (act === 5 /* refresh */) p.refused(lastPresented);
+    else {
+      timers[id]?.();
+      timers[id] = ms === null ? void 0 : core.after(ms, () => dispatch(5 /* timer */, id));
+    }
+  };
+  const dispatch = (...event) => {
+    if (url === null || queue.push(event) > 1) return;
     for (let next = queue[0]; next; next = queue[0]) {
       const before = stateOf(model);
-      const [reached, effects] = step(model, next, env.random());
+      const [reached, effects] = step(model, next, core.roll());
       model = reached;
       effects.forEach(perform);
       if (stateOf(model) !== before) p.changed(stateOf(model), model.lastClose);
@@ -1233,397 +1020,339 @@ function createConnection(p) {
   };
   return {
     dispatch,
-    failed: (code) => send(model.main?.id, { type: "failed", code }),
+    failed: (code) => send(model.main, { type: "failed", code }),
     state: () => stateOf(model),
     lastClose: () => model.lastClose
   };
-}
-
-// src/status.ts
-var triggers = ["start", "event", "claims", "expiry", "manual", "signin", "401", "403", "socket"];
-function newCounters() {
-  const refreshes = Object.fromEntries(
-    triggers.map((t) => [t, { attempted: 0, succeeded: 0, failed: 0, skipped: 0 }])
-  );
-  return { refreshes, adopted: 0, failures: 0, replays: 0, blocked: 0 };
 }
 
 // src/tabs.ts
 var lockMs = 15e3;
 var silentMs = 3e4;
 var askMs = 50;
+var message = {
+  wallAt: "number",
+  iat: "number?",
+  left: "number?",
+  key: "text?",
+  kid: "text?",
+  ttlMs: "number?"
+};
 var busy = /* @__PURE__ */ Symbol();
-var optional = (v, type) => v === null || typeof v === type;
-function readMessage(data) {
-  const m = data;
-  if (typeof m !== "object" || !m) return null;
-  const stamp = m.type === "logout" ? m.at : m.wallAt;
-  if (typeof stamp !== "number" || !Number.isFinite(stamp)) return null;
-  if (m.type === "logout") return m;
-  if (m.type === "ask") return typeof m.iat === "number" ? m : null;
-  const whole = typeof m.token === "string" && optional(m.key, "string") && optional(m.kid, "string") && optional(m.ttlMs, "number");
-  return m.type === "token" && whole ? m : null;
-}
-function joinTabs(env, ring, vault, now, adopted, left) {
-  const name = `keyturn:${ring}`;
-  let heard = -Infinity;
-  let answered = null;
-  let channel = null;
+function joinTabs(core, ring, vault, adopted, left) {
+  const name2 = `keyturn:${ring}`;
+  const { BroadcastChannel: Channel, navigator: { locks } } = core.scope;
+  let heard = 0;
+  let answered;
+  let channel;
+  const post = (held, more) => channel?.postMessage({ wallAt: held?.wallAt ?? 0, iat: held?.claims?.iat ?? null, ...more });
+  const share = (held) => {
+    const { token, key, kid, ttlMs } = held;
+    post(held, { token, key, kid, ttlMs });
+  };
+  const hear = ({ data }) => {
+    const m = fit(message, data);
+    if (!m) return;
+    const held = vault.held();
+    heard = core.now();
+    if (m.left) {
+      if (m.left <= vault.forgotten()) return;
+      vault.forget(m.left);
+      left();
+    } else if (data.token) {
+      if (!vault.take({ ...m, token: data.token }, m.wallAt, "sibling")) return;
+      adopted();
+      answered?.();
+    } else if (held && vault.leftMs() > 0 && ((held.claims.iat ?? 0) - (m.iat ?? 0) || held.wallAt - m.wallAt) > 0) share(held);
+  };
   try {
-    channel = env.channel(name);
+    channel = new Channel(name2);
+    channel.onmessage = hear;
   } catch {
   }
-  const post = (message) => {
+  const attempt = async (options, job) => {
+    let running;
     try {
-      channel?.postMessage(message);
+      return await locks.request(name2, options, (lock) => lock ? running = job() : busy);
     } catch {
+      return running ?? (options.signal?.aborted ? busy : job());
     }
   };
-  const share = ({ token, key, kid, ttlMs, wallAt }) => post({ type: "token", token, key, kid, ttlMs, wallAt });
-  if (channel) {
-    channel.onmessage = ({ data }) => {
-      const m = readMessage(data);
-      if (!m) return;
-      heard = now();
-      const held = vault.held();
-      if (m.type === "logout") {
-        if (m.at <= vault.forgotten()) return;
-        vault.forget(m.at);
-        left();
-      } else if (m.type === "ask") {
-        const newer = held && ((held.claims.iat ?? 0) - m.iat || held.wallAt - m.wallAt) > 0;
-        if (newer && vault.leftMs() > 0) share(held);
-      } else {
-        const taken = vault.adopt(m, m.wallAt);
-        if (!taken) return;
-        adopted(taken);
-        answered?.();
-      }
-    };
-  }
   return {
     share,
-    leave: () => post({ type: "logout", at: vault.forgotten() }),
+    leave: () => post(null, { left: vault.forgotten() }),
     async ask(signal) {
       if (!channel) return;
-      const held = vault.held();
-      const early = new Promise((resolve) => answered = resolve);
-      post({ type: "ask", iat: held?.claims.iat ?? 0, wallAt: held?.wallAt ?? 0 });
-      await Promise.race([early, pause(env, askMs, signal)]);
+      post(vault.held(), {});
+      await Promise.race([core.pause(askMs, signal), new Promise((resolve) => answered = resolve)]);
     },
     async exclusively(signal, job) {
-      const { locks } = env;
       if (!locks) return job();
-      const began = now();
+      const began = core.now();
       for (; ; ) {
-        let got = await within(env, lockMs, signal, (inner) => attempt(locks, name, { signal: inner }, job));
-        if (got === busy) {
-          signal.throwIfAborted();
-          got = await attempt(locks, name, { ifAvailable: true }, job);
-        }
-        if (got === busy && now() - Math.max(began, heard) >= silentMs) {
-          got = await attempt(locks, name, { steal: true }, job);
-        }
+        let got = await core.within(lockMs, signal, (inner) => attempt({ signal: inner }, job));
+        signal.throwIfAborted();
+        if (got === busy) got = await attempt({ ifAvailable: true }, job);
+        if (got === busy && core.now() - Math.max(began, heard) >= silentMs) got = await attempt({ steal: true }, job);
         if (got !== busy) return got;
       }
     }
   };
 }
-async function attempt(locks, name, options, job) {
-  let running;
-  try {
-    return await locks.request(name, options, (lock) => lock ? running = job() : busy);
-  } catch (error) {
-    if (running) return running;
-    if (options.signal?.aborted) return busy;
-    return job();
-  }
-}
 
 // src/vault.ts
 var lead = (leftMs) => Math.min(3e5, (leftMs ?? Infinity) / 2);
-function createVault(clock, changed) {
+function createVault(core, changed) {
   let held = null;
   let generation = 0;
   let login = 0;
   let forgotten = 0;
   let out = false;
-  const put = (answer, claims, receivedAt, wallAt) => {
-    if (held && (held.claims.sub !== claims.sub || held.claims.iss !== claims.iss)) login++;
-    const { token, key, kid, ttlMs } = answer;
-    const { iat, exp } = claims;
-    const life = ttlMs ?? (iat !== null && exp !== null ? (exp - iat) * 1e3 : null);
-    out = false;
-    held = {
-      token,
-      key,
-      kid: kid ?? claims.kid,
-      claims,
-      receivedAt,
-      wallAt,
-      generation: ++generation,
-      ttlMs: life,
-      leadMs: lead(life)
-    };
-    changed(held);
-    return held;
-  };
-  const leftMs = () => held ? held.ttlMs === null ? Infinity : held.receivedAt + held.ttlMs - clock.now() : 0;
+  const leftMs = () => held ? held.receivedAt + (held.ttlMs ?? Infinity) - core.now() : 0;
   return {
     held: () => held,
     login: () => login,
     forgotten: () => forgotten,
     signedOut: () => out,
     leftMs,
-    take(answer, askedAt) {
+    take(answer, wallAt, from) {
       const claims = readToken(answer.token);
-      const age = clock.now() - askedAt;
-      return claims && put(answer, claims, askedAt, Math.max(clock.wall() - age, forgotten + 1));
-    },
-    adopt(answer, wallAt, own = false) {
-      const claims = readToken(answer.token);
-      const wall = clock.wall();
-      if (!claims || !own && wallAt <= forgotten || held?.token === answer.token) return null;
+      if (!claims) return null;
+      const { sub, iss, iat, exp } = claims;
+      const sibling = from === "sibling";
+      if (sibling && wallAt <= forgotten) return null;
       if (held) {
-        const same = held.claims.sub === claims.sub && held.claims.iss === claims.iss;
-        const newer = (claims.iat ?? 0) - (held.claims.iat ?? 0) || wallAt - held.wallAt;
-        if (same ? newer <= 0 : !own) return null;
+        const { claims: mine } = held;
+        const same = mine.sub === sub && mine.iss === iss;
+        const newer = answer.token !== held.token && ((iat ?? 0) - (mine.iat ?? 0) || wallAt - held.wallAt) > 0;
+        if (same ? from !== "refresh" && !newer : sibling) return null;
+        if (!same) login++;
       }
-      return put(answer, claims, clock.now() - Math.max(wall - wallAt, 0), wallAt);
+      const ttlMs = answer.ttlMs ?? (iat && exp && (exp - iat) * 1e3);
+      const receivedAt = core.now() - Math.max(core.wall() - wallAt, 0);
+      out = false;
+      held = {
+        ...answer,
+        kid: answer.kid ?? claims.kid,
+        claims,
+        ttlMs,
+        leadMs: lead(ttlMs),
+        receivedAt,
+        wallAt: Math.max(wallAt, forgotten + 1),
+        generation: ++generation
+      };
+      changed(held);
+      return held;
     },
     learn(of, key, ttlMs) {
-      if (!held || held.generation !== of) return;
-      held = { ...held, key };
-      if (ttlMs < leftMs() - 1e3) {
-        held = { ...held, ttlMs: clock.now() - held.receivedAt + ttlMs, leadMs: lead(ttlMs) };
-      }
+      if (held?.generation !== of) return;
+      const less = ttlMs < leftMs() - 1e3 ? { ttlMs: core.now() - held.receivedAt + ttlMs, leadMs: lead(ttlMs) } : {};
+      held = { ...held, key, ...less };
     },
     forget(at) {
-      forgotten = Math.max(forgotten + 1, at ?? clock.wall());
+      forgotten = Math.max(forgotten + 1, at);
       login++;
       out = true;
-      const had = held;
       held = null;
-      if (had) changed(null);
+      changed(null);
     }
   };
 }
 
 // src/keyturn.ts
-var ignore = () => {
-};
 var lastMomentMs = 2e3;
 var soonMs = 6e4;
-function createKeyturn(options = {}, env = browserEnvironment()) {
-  const {
-    ring = "",
-    origins: originList = "self",
-    streamUrl = "/v1/stream",
-    refreshUrl: refreshAt = "/auth/refresh",
-    logoutUrl: logoutAt = "logout",
-    manual = false,
-    public: open = false,
-    ...rest
-  } = options;
-  let settings = configured(defaults, rest);
-  const refreshUrl = new URL(refreshAt, env.base).href;
-  const logoutUrl = new URL(logoutAt, logoutAt === "logout" ? refreshUrl : env.base).href;
-  const origins = parseOrigins(originList, env.base);
-  const clock = createClock(env.wall, env.mono);
-  const log = createLog(env, () => settings.debug || debugSwitch(env));
-  const guard = createGuard(env, clock, ring);
-  const events = createEvents(log);
-  const counters = newCounters();
-  const id = browserId(env);
+function createKeyturn(options = {}, scope = globalThis) {
+  const base = scope.document.baseURI;
+  const ring = options.ring ?? "";
+  const url = (written, usual, from = base) => new URL(written ?? usual, from).href;
+  const refreshUrl = url(options.refreshUrl, "/auth/refresh");
+  const logoutUrl = url(options.logoutUrl, "logout", refreshUrl);
+  const streamUrl = new URL(options.streamUrl ?? "/v1/stream", base);
+  streamUrl.protocol = streamUrl.protocol.replace("http", "ws");
+  if (ring) streamUrl.searchParams.set("ring", ring);
+  const origins = parseOrigins(options.origins ?? "self", base);
+  const untouched = authEndpoints(refreshUrl, logoutUrl);
+  let settings = configured(defaults, options.settings ?? {});
+  const send = scope.fetch.bind(scope);
+  const core = createCore(scope);
+  const { emit, on } = createEvents();
+  const guard = createGuard(core, ring);
+  const counters = {};
+  const count = (what) => {
+    counters[what] = (counters[what] ?? 0) + 1;
+  };
+  const log = (line) => scope.console.info(`🔄 ${line}`);
+  const debug = (line) => {
+    if (settings.debug || /(^|[\s,])(\*|keyturn\b)/.test(core.read("localStorage", "debug"))) log(line);
+  };
+  const browserId = core.read("localStorage", "keyturn:browser") || `${core.roll()}${core.roll()}`;
+  core.write("localStorage", "keyturn:browser", browserId);
   let login = 0;
-  const vault = createVault(clock, (held) => {
-    events.emit("token", { held: !!held, key: held?.key ?? null, kid: held?.kid ?? null });
-    if (held && login !== vault.login()) connection.dispatch({ type: "restart" });
+  const vault = createVault(core, (held) => {
+    emit("token", { held: !!held, key: held?.key ?? null, kid: held?.kid ?? null });
+    if (held && login !== vault.login()) connection.dispatch(15 /* restart */);
     login = vault.login();
-    connection.dispatch({ type: "wanted", value: open || !!held });
-    if (held) connection.dispatch({ type: "token" });
+    connection.dispatch(held || options.public ? 0 /* wanted */ : 1 /* unwanted */);
+    if (held) connection.dispatch(6 /* token */);
     planner.token(true);
   });
   const left = (code) => {
     refresher.cancel();
-    guard.pardon();
-    events.emit("sessionended", { code });
+    guard.spend("");
+    emit("sessionended", { code });
   };
-  const tabs = joinTabs(env, ring, vault, clock.now, () => {
-    counters.adopted++;
-    log.info("JWT adopted from another tab");
+  const leave = (code) => {
+    vault.forget(core.wall());
+    tabs.leave();
+    left(code);
+  };
+  const tabs = joinTabs(core, ring, vault, () => {
+    count("adopted");
+    log("JWT adopted from another tab");
   }, () => left("signed_out"));
-  const ask = (hint, signal) => {
+  const refresher = createRefresher(core, vault, guard, tabs, (hint, signal) => {
     const own = settings.refresh ?? settings.getToken;
-    if (!own) return askEndpoint(env, refreshUrl, hint, signal);
-    return until(signal, askApp(own));
-  };
-  const told = (news) => {
-    const { phase, trigger, code = null, waitMs = null, error } = news;
-    const by = counters.refreshes[trigger];
-    events.emit("refresh", { phase, trigger, code, waitMs });
-    if (phase === "started") {
-      by.attempted++;
-      log.info("DynamicAuthManager: Refreshing token...");
-    } else if (phase === "done") {
-      by.succeeded++;
-      log.info("✅ DynamicAuthManager: Token refreshed successfully");
-    } else if (phase === "skipped") by.skipped++;
-    else if (phase === "waiting") log.debug(`refresh answered busy or not at all: again in ${Math.round(waitMs ?? 0)} ms`);
+    return own ? until(signal, askApp(own)) : askEndpoint(send, refreshUrl, hint, signal);
+  }, () => planner.stale(), (news, error) => {
+    const { phase, trigger, code = null } = news;
+    count(`${trigger}.${phase}`);
+    emit("refresh", news);
+    if (phase === "started") log("DynamicAuthManager: Refreshing token...");
+    if (phase === "done") log("✅ DynamicAuthManager: Token refreshed successfully");
+    if (phase === "waiting") debug(`JWT refresh (${trigger}) again in ${news.waitMs} ms`);
+    if (!error) return;
+    log(`JWT refresh (${trigger}): ${error.message}`);
+    connection.failed(code);
+    emit("failed", { trigger, code: error.code, reason: code });
+    if (phase !== "ended") return;
+    if (vault.held()) leave(code);
     else {
-      by.failed++;
-      log.warn(`JWT refresh (${trigger}): ${error?.message}`);
-      events.emit("failed", { trigger, code: error?.code ?? "refresh_failed", reason: code });
-      connection.failed(code ?? phase);
-      if (phase === "ended") {
-        const had = vault.held();
-        vault.forget();
-        if (had) tabs.leave();
-        left(code ?? "session_ended");
-      }
-    }
-  };
-  const stale = (held) => planner.stale(held);
-  const refresher = createRefresher({ env, clock, vault, guard, tabs, ask, stale, told });
-  const planner = createPlanner({
-    env,
-    clock,
-    vault,
-    browserId: () => id,
-    refresh: (trigger) => refresher.refresh(trigger).then(() => true, () => false),
-    planned: (trigger, ms) => log.info(`${trigger === "event" ? "rotation" : "permissions"}: JWT refresh planned in ${Math.round(ms)} ms`),
-    gaveUp() {
-      log.warn("rotation: the new JWT still has the old key; the issuer lags");
-      events.emit("failed", { trigger: "event", code: "key_not_current", reason: null });
+      vault.forget(core.wall());
+      left(code);
     }
   });
-  const connection = createConnection({
-    env,
-    url: streamAddress(streamUrl, ring, env.base),
+  const { refresh } = refresher;
+  const planner = createPlanner(
+    core,
+    vault,
+    browserId,
+    (trigger) => refresh(trigger).then(() => true, () => false),
+    (trigger, ms) => log(`${trigger}: JWT refresh planned in ${Math.round(ms)} ms`),
+    () => {
+      log("event: the new JWT still has the old key, the issuer lags");
+      emit("failed", { trigger: "event", code: "key_not_current", reason: null });
+    }
+  );
+  const connection = createConnection(core, options.streamUrl === null ? null : streamUrl.href, {
     held: vault.held,
     received(frame, generation) {
-      if (frame.type === "welcome") {
+      const { type } = frame;
+      if (type === "welcome") {
         planner.serverTime(frame.nowMs);
         vault.learn(generation, frame.key, frame.ttlMs);
         planner.token(false);
-      } else if (frame.type === "claims") {
-        log.info("permissions changed: JWT will be refreshed");
-        guard.pardon();
+      } else if (type === "claims") {
+        log("claims: permissions changed");
+        guard.spend("");
         planner.claims(frame);
-      } else if (frame.type === "state" && (!ring || frame.ring === ring)) {
+      } else if (type === "state" && (!ring || frame.ring === ring)) {
         const before = planner.current();
         if (!planner.state(frame)) return;
         if (before) {
-          log.info(`rotation event ${frame.ring}/${frame.rev}: JWT key ${before.kid} → ${frame.kid}`);
-          guard.pardon();
+          log(`event ${frame.ring}/${frame.rev}: JWT key ${before.kid} → ${frame.kid}`);
+          guard.spend("");
           guard.renew();
         }
-        const { rev, key, kid, urgency, live } = frame;
-        events.emit("state", { ring: frame.ring, rev, key, kid, urgency, live });
+        emit("state", frame);
       }
     },
     changed(state, lastClose) {
-      log.debug(`connection ${state}`);
-      events.emit("socket", { state, lastClose });
-      if (state === "stopped") {
-        log.warn(`JWT connection: the server refused it for good (${lastClose})`);
-        events.emit("failed", { trigger: "socket", code: "connection_refused", reason: String(lastClose) });
-      }
+      debug(`JWT connection ${state}`);
+      emit("socket", { state, lastClose });
+      if (state === "stopped") emit("failed", { trigger: "socket", code: "connection_refused", reason: `${lastClose}` });
     },
     refused(generation) {
-      refresher.refresh("socket", generation).then(
-        () => connection.dispatch({ type: "token" }),
-        () => connection.dispatch({ type: "refreshfailed" })
-      );
+      refresh("socket", generation).then(() => connection.dispatch(6 /* token */), () => connection.dispatch(7 /* refreshFailed */));
     }
   });
-  const consult = async () => {
-    const token2 = await settings.getToken?.();
-    const held = vault.held();
-    if (token2 === null) {
-      if (held) vault.forget();
-    } else if (token2 !== void 0) vault.adopt({ token: token2, key: null, kid: null, ttlMs: null }, clock.wall(), true);
-  };
   const token = async (signal, patient) => {
-    if (settings.getToken) await until(signal, consult());
+    const { getToken } = settings;
+    if (getToken) {
+      const given = await until(signal, Promise.resolve(getToken()));
+      if (given) vault.take({ token: given, key: null, kid: null, ttlMs: null }, core.wall(), "app");
+      else if (vault.held()) leave("signed_out");
+    }
     const held = vault.held();
     const leftMs = vault.leftMs();
     const soon = Math.min(soonMs, (held?.ttlMs ?? Infinity) / 2);
-    const source = !manual || settings.refresh || settings.getToken;
-    if (held && leftMs >= (patient ? soon : lastMomentMs)) {
-      if (leftMs < soon) refresher.refresh("expiry").catch(ignore);
-      return { held, sound: true };
-    }
-    if (!source || !held && (vault.signedOut() || settings.getToken)) return { held, sound: true };
+    const helpless = options.manual && !settings.refresh && !getToken;
+    const enough = held && leftMs >= (patient ? soon : lastMomentMs);
+    if (enough && leftMs < soon) refresh("expiry").catch(() => {
+    });
+    if (enough || helpless || !held && (getToken || vault.signedOut())) return { held, sound: true };
     try {
-      return { held: await until(signal, refresher.refresh(held ? "expiry" : "start")), sound: true };
+      return { held: await until(signal, refresh(held ? "expiry" : "start")), sound: true };
     } catch (error) {
-      const code = error instanceof KeyturnError ? error.code : "";
-      if (signal?.aborted || code === "signed_out") throw error;
+      const code = error instanceof KeyturnError && error.code;
+      if (!code || code === "signed_out") throw error;
       return { held: vault.held(), sound: code === "session_ended" || vault.leftMs() > 0 };
     }
   };
-  const fresh = async (trigger) => {
-    guard.renew();
-    return refresher.refresh(trigger);
-  };
   const begin = () => {
-    if (open) connection.dispatch({ type: "wanted", value: true });
-    token(null, false).catch(ignore);
+    if (options.public) connection.dispatch(0 /* wanted */);
+    token(null, false).catch(() => {
+    });
   };
-  watchPage(env, {
-    dispatch: connection.dispatch,
-    suspend: refresher.suspend,
-    resume: refresher.resume,
-    look: planner.look
-  });
-  if (!manual || settings.getToken) begin();
+  watchPage(core, planner.look, connection, refresher);
+  begin();
   return Object.freeze({
     configure(changes) {
       settings = configured(settings, changes);
-      if (manual && !vault.held()) begin();
+      if (!vault.held()) begin();
     },
     getToken: async () => (await token(null, true)).held?.token ?? null,
-    refresh: async () => (await fresh("manual")).token,
+    async refresh() {
+      guard.renew();
+      return (await refresh("manual")).token;
+    },
     fetch: createAuthFetch({
-      env,
-      clock,
+      core,
+      send,
       vault,
       guard,
       log,
+      count,
       token,
-      stale,
-      origins: () => origins,
-      authEndpoints: authEndpointsOf(refreshUrl, logoutUrl),
+      refresh,
       settings: () => settings,
-      refresh: refresher.refresh,
-      count: (what) => counters[what]++
+      stale: planner.stale,
+      protects: (to) => origins.includes(to.origin) && !untouched.includes(bare(to.href))
     }),
     async logout() {
-      vault.forget();
-      tabs.leave();
-      left("signed_out");
-      if (manual) return;
-      const { ok, status } = await env.fetch(logoutUrl, { method: "POST", credentials: "include", keepalive: true });
-      if (!ok) throw new KeyturnError("logout_failed", `log out: the server answered ${status}: the session may still live`);
+      leave("signed_out");
+      if (options.manual) return;
+      const { ok, status } = await send(logoutUrl, { method: "POST", credentials: "include", keepalive: true });
+      if (!ok) throw new KeyturnError("logout_failed", `log out: the server answered ${status}, the session may still live`);
     },
     async signedIn() {
       refresher.cancel();
-      guard.pardon();
-      connection.dispatch({ type: "restart" });
-      await fresh("signin");
+      guard.spend("");
+      guard.renew();
+      connection.dispatch(15 /* restart */);
+      await refresh("signin");
     },
     status() {
       const held = vault.held();
-      const state = planner.current();
+      const { ring: name2 = ring, rev = null, key = null, kid = null, live = null } = planner.current() ?? {};
       return {
-        ring: state?.ring ?? ring,
+        ring: name2,
+        rev,
+        key,
+        kid,
+        live,
         socket: connection.state(),
         lastClose: connection.lastClose(),
-        rev: state?.rev ?? null,
-        key: state?.key ?? null,
-        kid: state?.kid ?? null,
-        live: state?.live ?? null,
         token: held && {
           key: held.key,
           kid: held.kid,
@@ -1634,18 +1363,11 @@ function createKeyturn(options = {}, env = browserEnvironment()) {
         },
         plannedMs: planner.plannedMs(),
         breaker: guard.open() ? "open" : "closed",
-        counters: structuredClone(counters)
+        counters: { ...counters }
       };
     },
-    on: events.on
+    on
   });
-}
-function streamAddress(streamUrl, ring, base) {
-  if (streamUrl === null) return null;
-  const url = new URL(streamUrl, base);
-  url.protocol = url.protocol.replace("http", "ws");
-  if (ring) url.searchParams.set("ring", ring);
-  return url.href;
 }
 export {
   KeyturnError,

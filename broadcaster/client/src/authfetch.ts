@@ -1,45 +1,41 @@
-import type { Clock } from './clock'
-import type { Environment } from './environment'
+import type { Core } from './core'
+import { until } from './core'
 import { KeyturnError } from './errors'
 import type { Guard, Trigger } from './guard'
 import { readToken } from './jwt'
-import type { Log } from './log'
-import { isProtected } from './origins'
 import { readProblem } from './problem'
-import { after, until } from './timers'
+import type { Settings } from './settings'
 import type { Held, Vault } from './vault'
-import type { RefreshOn403 } from './verdict'
-import { judge } from './verdict'
+import { Act, judge } from './verdict'
 
 /** `fetch` options, and the mark by which a request says that it has had its refresh. */
 export type AuthRequestInit = RequestInit & { readonly _attemptedRefresh?: boolean }
 export type AuthFetch = (input: RequestInfo | URL, init?: AuthRequestInit) => Promise<Response>
 
 export interface AuthFetchParts {
-  readonly env: Environment
-  readonly clock: Clock
+  readonly core: Core
+  readonly send: typeof fetch
   readonly vault: Vault
   readonly guard: Guard
-  readonly log: Log
-  readonly origins: () => readonly string[]
-  readonly authEndpoints: readonly string[]
-  readonly settings: () => { readonly refreshOn403: RefreshOn403; readonly refreshDelayMs: number; readonly maxRetries: number }
+  readonly settings: () => Settings
+  readonly log: (line: string) => void
+  readonly count: (what: string) => void
+  /** Whether requests to this address carry the token. */
+  readonly protects: (url: URL) => boolean
   /**
    * The token to send; sound is false when it is known to be none that will do. patient: rather wait for a new
    * one than send one that is about to expire.
    */
   readonly token: (signal: AbortSignal | null, patient: boolean) => Promise<{ readonly held: Held | null; readonly sound: boolean }>
   readonly refresh: (trigger: Trigger, used: number) => Promise<Held>
-  readonly stale: (held: Held) => boolean
-  readonly count: (what: 'replays' | 'blocked' | 'failures') => void
+  readonly stale: () => boolean
 }
 
 const idempotent = /^(GET|HEAD|OPTIONS|PUT|DELETE|TRACE)$/i
 /** Longest single wait for a server that says "try again". */
 const longestWaitMs = 30_000
 
-const isStream = (body: unknown): boolean =>
-  typeof body === 'object' && body !== null && ('getReader' in body || Symbol.asyncIterator in body)
+const isStream = (body: any): boolean => !!(body?.getReader || body?.[Symbol.asyncIterator])
 
 /**
  * A fetch that adds the token to requests to the protected origins, and recovers the refused ones: one refresh,
@@ -47,109 +43,92 @@ const isStream = (body: unknown): boolean =>
  * read, or the error that fetch itself would give.
  */
 export function createAuthFetch(p: AuthFetchParts): AuthFetch {
-  const { env, vault, guard } = p
-  const log = (line: string): void => p.log.info(`[fetchWithAuth] ${line}`)
+  const { core, send, vault, guard, count, settings } = p
+  const log = (line: string): void => p.log(`[fetchWithAuth] ${line}`)
   // The refresh that a 403 has set off, its delay included.
   let claimsRefresh: Promise<unknown> | null = null
 
-  const refreshClaims = (used: number): Promise<unknown> => {
-    const delay = p.settings().refreshDelayMs
-    log('First 403, attempting token refresh')
-    log(`Waiting ${delay}ms before refresh...`)
-    return new Promise<void>((resolve) => after(env, delay, resolve))
-      .then(() => p.refresh('403', used))
-      .finally(() => (claimsRefresh = null))
+  const refreshClaims = async ({ generation, claims }: Held): Promise<void> => {
+    const { refreshDelayMs } = settings()
+    guard.spend(claims.digest)
+    log(`Waiting ${refreshDelayMs}ms before refresh...`)
+    try {
+      await core.pause(refreshDelayMs)
+      await p.refresh('403', generation)
+    } finally {
+      claimsRefresh = null
+    }
   }
 
-  return async function keyturnFetch(input, init) {
+  return async (input, init) => {
     const ready = input instanceof Request ? input : null
-    const url = new URL(ready ? ready.url : String(input), env.base)
-    if (!isProtected(url, p.origins(), p.authEndpoints)) return env.fetch(input, init)
+    if (!p.protects(new URL(ready?.url ?? String(input), core.scope.document.baseURI))) return send(input, init)
 
     const signal = init?.signal ?? ready?.signal ?? null
     const replayable = !isStream(init?.body)
     // A body can be sent once; what may be sent again is built anew, or cloned before the first send.
     const build = (): Request => new Request(ready && replayable ? ready.clone() : input, init)
     let request = build()
-    const given = request.headers.get('authorization')
-    const first = await p.token(signal, !replayable)
+    let { held, sound } = await p.token(signal, !replayable)
     // Credentials of the caller's own stay, unless they are an earlier token of the same subject.
-    const foreign = given !== null && readToken(given.replace(/^bearer /i, ''))?.sub !== first.held?.claims.sub
-    if (foreign) return env.fetch(request)
+    const given = request.headers.get('authorization')
+    if (given && readToken(given.slice(7))?.sub !== held?.claims.sub) return send(request)
 
-    let { held } = first
-    let attempted = !first.sound || !!init?._attemptedRefresh
-    let waits = 0
-    let fresh = false
     const login = vault.login()
-
+    let attempted = !sound || !!init?._attemptedRefresh
+    let replayed = false
+    let waits = 0
     for (;;) {
       if (held) request.headers.set('authorization', `Bearer ${held.token}`)
-      const response = await env.fetch(request, attempted ? ({ _attemptedRefresh: true } as RequestInit) : undefined)
+      const response = await send(request, attempted ? ({ _attemptedRefresh: true } as RequestInit) : undefined)
       const { status } = response
+      if (!held) return response
       if (status !== 401 && status !== 403) {
-        if (held) guard.accepted()
+        guard.accepted()
         return response
       }
-      if (status === 401 && held && fresh) guard.refused(held.generation)
-      if (status === 403) log('Got 403 Forbidden, user may need permission refresh')
-      if (!held) return response
-
       const used: Held = held
+      const { generation, claims: { digest } } = used
+      if (status === 403) log('Got 403 Forbidden, user may need permission refresh')
+      else if (replayed) guard.refused(generation)
+      if (!attempted && !waits) count('failures')
+
       const problem = await until(signal, readProblem(response))
       const now = vault.held()
-      const verdict = judge({
-        ...problem, status, attempted, replayable, waits,
-        idempotent: idempotent.test(request.method),
-        maxRetries: p.settings().maxRetries,
-        newer: !!now && now.generation > used.generation,
-        otherClaims: now?.claims.digest !== used.claims.digest,
-        stale: p.stale(used),
-        spent: guard.spentOn(used.claims.digest),
+      const [act, line] = judge({
+        ...problem, status, attempted, replayable,
+        mayWait: waits < settings().maxRetries,
+        newer: !!now && now.generation > generation,
+        otherClaims: now?.claims.digest !== digest,
+        stale: p.stale(),
+        spent: guard.spentOn(digest),
         inFlight: !!claimsRefresh,
-        on403: p.settings().refreshOn403,
+        on403: settings().refreshOn403,
       })
-      if (!attempted && !waits) p.count('failures')
-
-      if (verdict.do === 'return') {
-        if (verdict.line) {
-          log(verdict.line)
-          p.count('blocked')
-        }
-        return response
-      }
-      if (verdict.do === 'again') {
+      if (line) log(line)
+      if (line && act !== Act.refreshClaims) count('blocked')
+      if (act === Act.give) return response
+      if (act === Act.again) {
         waits++
-        const ms = Math.min(verdict.afterMs * (1 + env.random() / 2), longestWaitMs)
-        await until(signal, new Promise<void>((resolve) => after(env, ms, resolve)))
+        await core.pause(Math.min(problem.retryAfterMs! * (1 + core.roll() / 2), longestWaitMs), signal)
       } else {
-        attempted = fresh = true
-        if (verdict.do === 'refresh') {
-          try {
-            if (!verdict.claims) await until(signal, p.refresh('401', used.generation))
-            else {
-              if (verdict.join) {
-                log('Token refresh redirect already in progress')
-                p.count('blocked')
-              } else {
-                guard.spend(used.claims.digest)
-                claimsRefresh = refreshClaims(used.generation)
-              }
-              await until(signal, claimsRefresh!)
-            }
-          } catch (error) {
-            if (signal?.aborted) throw error
-            if (error instanceof KeyturnError && /budget|breaker/.test(error.code)) p.count('blocked')
-            p.log.warn(`[fetchWithAuth] Error during refresh: ${(error as Error).message}`)
-            return response
-          }
-          if (!verdict.replay) return response
+        try {
+          if (act === Act.refresh) await until(signal, p.refresh('401', generation))
+          else if (act !== Act.replay) await until(signal, (claimsRefresh ??= refreshClaims(used)))
+        } catch (error) {
+          if (!(error instanceof KeyturnError)) throw error
+          log(`Error during refresh: ${error.message}`)
+          return response
         }
+        attempted = replayed = true
         held = vault.held()
+        // The server has applied nothing after a 401, nor after a refusal for a missing role; else only what may
+        // be repeated is.
+        if (status === 403 && problem.error !== 'invalid_token' && problem.code !== 'role_missing' && !idempotent.test(request.method)) return response
       }
       // Another user may have signed in meanwhile; nobody's request is sent in another's name.
-      if (login !== vault.login() || !held) return response
-      p.count('replays')
+      if (login !== vault.login()) return response
+      count('replays')
       request = build()
     }
   }

@@ -1,6 +1,6 @@
 import { closeAction, keepsDistance } from './closecodes'
+import { jittered } from './core'
 import type { ServerFrame } from './frames'
-import { jittered } from './timers'
 
 /**
  * The life of the connection as a pure function: what has happened goes in, what to do comes out. It knows no
@@ -10,16 +10,25 @@ import { jittered } from './timers'
 /** What a user sees of it. */
 export type ConnectionState = 'idle' | 'connecting' | 'authing' | 'open' | 'backoff' | 'stopped'
 
-/** One socket; ids grow, and whatever a forgotten id still says is ignored. */
-export interface Link {
-  readonly id: number
-  readonly phase: 'connecting' | 'authing' | 'open'
+export const enum Wait {
+  /** Nothing is being waited for. */
+  none,
+  /** The network: a better moment may cut it short. */
+  network,
+  /** The server asked for distance. */
+  server,
+  /** The token was refused; then it will be replaced. */
+  token,
+  /** The replacement is under way. */
+  refresh,
 }
 
 export interface Model {
-  /** The socket in use, and the one that will replace it in a drain. */
-  readonly main: Link | null
-  readonly next: Link | null
+  /** Id of the socket in use, 0: none. Ids grow, and whatever a forgotten one still says is ignored. */
+  readonly main: number
+  readonly phase: 'connecting' | 'authing' | 'open'
+  /** Id of the socket that will replace it in a drain, 0: none. */
+  readonly next: number
   readonly lastId: number
   /** Failures in a row; a connection that stands for 30 s sets it to 0. */
   readonly attempt: number
@@ -31,8 +40,7 @@ export interface Model {
   readonly frozen: boolean
   /** The page has been hidden for so long that it needs no connection. */
   readonly asleep: boolean
-  /** Why there is no connection: network trouble, the server's wish, a refused token, its replacement. */
-  readonly waiting: null | 'network' | 'server' | 'token' | 'refresh'
+  readonly waiting: Wait
   /** From the last `error` frame; counts for the close that follows it. */
   readonly retryAfterMs: number
   /** From the last `drain` frame. */
@@ -41,275 +49,279 @@ export interface Model {
   readonly lastClose: number | null
 }
 
-export type TimerName =
-  | 'connect' // the socket in use must get through within this time
-  | 'retry' // the next attempt
-  | 'watchdog' // the longest silence
-  | 'stable' // how long a connection must stand to count as good
-  | 'drain' // when to open the replacement
-  | 'standby' // the replacement must get through within this time
-  | 'probe' // the answer to a ping
-  | 'hidden' // how long a hidden page keeps its connection
-
-export type Event =
-  | { readonly type: 'wanted'; readonly value: boolean }
-  | { readonly type: 'opened'; readonly id: number; readonly authed: boolean }
-  /** Any message; frame is null when it could not be read, which still proves life. */
-  | { readonly type: 'frame'; readonly id: number; readonly frame: ServerFrame | null }
-  | { readonly type: 'closed'; readonly id: number; readonly code: number }
-  | { readonly type: 'timer'; readonly name: TimerName }
-  | { readonly type: 'token' | 'refreshfailed' | 'online' | 'offline' | 'hidden' | 'visible' }
-  | { readonly type: 'freeze' | 'thaw' | 'wake' | 'restart' }
-
-export type Effect =
-  | { readonly do: 'open' | 'close' | 'auth' | 'ping'; readonly id: number }
-  /** Arms the timer anew; null disarms it. */
-  | { readonly do: 'timer'; readonly name: TimerName; readonly ms: number | null }
-  | { readonly do: 'refresh' }
-
-export const limits = {
-  connectMs: 15_000,
-  authMs: 10_000,
-  silenceMs: 10_000,
-  stableMs: 30_000,
-  probeMs: 5_000,
-  hiddenMs: 300_000,
-  /** Spread after a network change or a wake: a whole office comes back at once. */
-  returnMs: 3_000,
-  /** Spread after a restart that announced no drain. */
-  restartMs: 5_000,
-  distanceMs: 10_000,
+export const enum Timer {
+  /** The socket in use must get through within this time. */
+  connect,
+  retry,
+  /** The longest silence. */
+  watchdog,
+  /** How long a connection must stand to count as good. */
+  stable,
+  /** When to open the replacement. */
+  drain,
+  /** The replacement must get through within this time. */
+  standby,
+  /** The answer to a ping. */
+  probe,
+  /** How long a hidden page keeps its connection. */
+  hidden,
 }
+
+export const enum On {
+  wanted,
+  unwanted,
+  /** A socket is open; with an argument: a token was presented. */
+  opened,
+  /** A message came, argument: the frame, null when it could not be read, which still proves life. */
+  frame,
+  /** Argument: the close code. */
+  closed,
+  /** Id: the timer. */
+  timer,
+  /** Another token is there. */
+  token,
+  refreshFailed,
+  online,
+  offline,
+  hidden,
+  visible,
+  freeze,
+  thaw,
+  wake,
+  /** Begin anew, for another user. */
+  restart,
+}
+
+/** What happened, to which socket or timer, and its argument. */
+export type Event = readonly [on: On, id?: number, argument?: ServerFrame | number | boolean | null]
+
+export const enum Do {
+  open,
+  close,
+  auth,
+  ping,
+  /** Arms the timer of that id anew; null disarms it. */
+  timer,
+  refresh,
+}
+
+export type Effect = readonly [act: Do, id: number, ms?: number | null]
 
 export const initial: Model = {
-  main: null, next: null, lastId: 0, attempt: 0, wanted: false, stopped: false, offline: false, frozen: false,
-  asleep: false, waiting: null, retryAfterMs: 0, drainMs: 0, beaconMs: 25_000, lastClose: null,
+  main: 0, phase: 'connecting', next: 0, lastId: 0, attempt: 0, wanted: false, stopped: false, offline: false,
+  frozen: false, asleep: false, waiting: Wait.none, retryAfterMs: 0, drainMs: 0, beaconMs: 25_000, lastClose: null,
 }
+
+const connectMs = 15_000
+const authMs = 10_000
+const silenceMs = 10_000
+const stableMs = 30_000
+const probeMs = 5_000
+const hiddenMs = 300_000
+/** Spread after a network change or a wake: a whole office comes back at once. */
+const returnMs = 3_000
+/** Spread after a restart that announced no drain. */
+const restartMs = 5_000
+const distanceMs = 10_000
 
 /** The one word for a model. */
 export function stateOf(m: Model): ConnectionState {
-  return m.stopped ? 'stopped' : m.main ? m.main.phase : m.waiting ? 'backoff' : 'idle'
+  return m.stopped ? 'stopped' : m.main ? m.phase : m.waiting ? 'backoff' : 'idle'
 }
 
-type Draft = { -readonly [K in keyof Model]: Model[K] }
-
 /** One step. roll is a fresh random number in [0, 1), the only chance in it. */
-export function step(before: Model, event: Event, roll: number): readonly [Model, readonly Effect[]] {
-  const m: Draft = { ...before }
+export function step(before: Model, [on, id = 0, argument]: Event, roll: number): readonly [Model, readonly Effect[]] {
+  const m: { -readonly [K in keyof Model]: Model[K] } = { ...before }
   const effects: Effect[] = []
-  const timer = (ms: number | null, ...names: TimerName[]): void => {
-    for (const name of names) effects.push({ do: 'timer', name, ms })
+  const timer = (ms: number | null, ...ids: Timer[]): void => {
+    for (const one of ids) effects.push([Do.timer, one, ms])
   }
-  const able = (): boolean => m.wanted && !m.stopped && !m.frozen && !m.asleep
-  const open = (name: TimerName): Link => {
-    effects.push({ do: 'open', id: ++m.lastId })
-    timer(limits.connectMs, name)
-    return { id: m.lastId, phase: 'connecting' }
+  const open = (guard: Timer): number => {
+    effects.push([Do.open, ++m.lastId])
+    timer(connectMs, guard)
+    return m.lastId
   }
-  const drop = (link: Link | null): void => {
-    if (link) effects.push({ do: 'close', id: link.id })
+  const close = (link: number): void => {
+    if (link) effects.push([Do.close, link])
   }
-  const wait = (why: Model['waiting'], ms: number): void => {
+  const wait = (why: Wait, ms: number): void => {
     m.waiting = why
-    timer(ms, 'retry')
+    timer(ms, Timer.retry)
   }
   const connect = (): void => {
-    if (!able() || m.main) return
-    if (m.offline) {
-      m.waiting = 'network'
-      return
-    }
-    m.waiting = null
-    timer(null, 'retry')
-    m.main = open('connect')
+    if (m.main || !m.wanted || m.stopped || m.frozen || m.asleep) return
+    m.waiting = m.offline ? Wait.network : Wait.none
+    if (m.offline) return
+    timer(null, Timer.retry)
+    m.main = open(Timer.connect)
+    m.phase = 'connecting'
   }
   const disconnect = (): void => {
-    drop(m.main)
-    drop(m.next)
-    m.main = m.next = m.waiting = null
-    timer(null, 'connect', 'retry', 'watchdog', 'stable', 'drain', 'standby', 'probe')
+    close(m.main)
+    close(m.next)
+    m.main = m.next = m.waiting = 0
+    timer(null, Timer.connect, Timer.retry, Timer.watchdog, Timer.stable, Timer.drain, Timer.standby, Timer.probe)
   }
+  /** A better moment: come back soon, unless the server asked otherwise. */
   const soon = (): void => {
-    if (m.waiting === 'network') wait('network', roll * limits.returnMs)
+    if (m.waiting === Wait.network) wait(Wait.network, roll * returnMs)
     else if (!m.waiting) connect()
   }
   const probe = (): void => {
-    if (m.main?.phase !== 'open') return
-    effects.push({ do: 'ping', id: m.main.id })
-    timer(limits.probeMs, 'probe')
+    if (!m.main || m.phase !== 'open') return
+    effects.push([Do.ping, m.main])
+    timer(probeMs, Timer.probe)
+  }
+  const heard = (): void => timer(m.beaconMs + silenceMs, Timer.watchdog)
+  const opened = (link: number): void => {
+    m.main = link
+    m.phase = 'open'
+    m.drainMs = 0
+    timer(null, Timer.connect)
+    timer(stableMs, Timer.stable)
+    heard()
   }
   const lost = (code: number): void => {
+    const { attempt, retryAfterMs } = m
     m.lastClose = code
-    timer(null, 'connect', 'watchdog', 'stable', 'drain', 'probe')
-    m.main = m.next
-    m.next = null
-    if (m.main) {
-      timer(null, 'standby')
-      timer(limits.connectMs, 'connect')
-      return
-    }
-    const stay = m.retryAfterMs
     m.retryAfterMs = 0
-    const attempt = m.attempt
+    timer(null, Timer.connect, Timer.watchdog, Timer.stable, Timer.drain, Timer.probe, Timer.standby)
+    m.main = m.next
+    m.phase = 'authing'
+    m.next = 0
+    if (m.main) return timer(connectMs, Timer.connect)
     switch (closeAction(code)) {
       case 'stop':
         m.stopped = true
-        return
+        break
       case 'reconnect':
-        return wait('network', roll * (m.drainMs || limits.restartMs))
+        wait(Wait.network, roll * (m.drainMs || restartMs))
+        break
       case 'refresh':
         m.attempt++
-        return wait('token', Math.max(stay, attempt && jittered(roll, attempt)))
-      case 'backoff':
+        wait(Wait.token, Math.max(retryAfterMs, attempt && jittered(roll, attempt)))
+        break
+      default:
         m.attempt++
-        if (!keepsDistance(code)) return wait('network', Math.max(stay, jittered(roll, attempt)))
-        wait('server', Math.max(stay, limits.distanceMs) + jittered(roll, attempt, limits.distanceMs))
+        if (keepsDistance(code)) wait(Wait.server, Math.max(retryAfterMs, distanceMs) + jittered(roll, attempt, distanceMs))
+        else wait(Wait.network, Math.max(retryAfterMs, jittered(roll, attempt)))
     }
   }
-  const opened = (): void => {
-    timer(null, 'connect')
-    timer(limits.stableMs, 'stable')
-    timer(m.beaconMs + limits.silenceMs, 'watchdog')
+  const expired = (): void => {
+    switch (id as Timer) {
+      case Timer.retry:
+        if (m.waiting === Wait.token) {
+          m.waiting = Wait.refresh
+          effects.push([Do.refresh, 0])
+        } else if (m.waiting !== Wait.refresh) connect()
+        break
+      case Timer.stable:
+        m.attempt = 0
+        break
+      case Timer.drain:
+        if (m.main && m.phase === 'open' && !m.next) m.next = open(Timer.standby)
+        break
+      case Timer.standby:
+        close(m.next)
+        m.next = 0
+        break
+      case Timer.hidden:
+        m.asleep = true
+        disconnect()
+        break
+      default:
+        close(m.main)
+        lost(1006)
+        if (id === Timer.probe) soon()
+    }
   }
 
-  switch (event.type) {
-    case 'wanted':
-      if (m.wanted === event.value) break
-      m.wanted = event.value
-      if (m.wanted) connect()
-      else {
-        disconnect()
-        m.stopped = false
-        m.attempt = 0
-      }
-      break
-    case 'opened': {
-      const phase = event.authed ? 'authing' : 'open'
-      if (m.next?.id === event.id) m.next = { ...m.next, phase: 'authing' }
-      if (m.main?.id !== event.id) break
-      m.main = { ...m.main, phase }
-      if (event.authed) timer(limits.authMs, 'connect')
-      else opened()
-      break
-    }
-    case 'frame': {
-      const { id, frame } = event
-      if (m.next?.id === id && (frame?.type === 'welcome' || frame?.type === 'state')) {
-        drop(m.main)
-        m.main = { id, phase: 'open' }
-        m.next = null
-        m.drainMs = 0
-        timer(null, 'standby', 'drain', 'probe')
-        opened()
-      }
-      if (m.main?.id !== id) break
-      if (frame?.type === 'welcome') {
-        m.beaconMs = frame.beaconMs
-        if (m.main.phase !== 'open') {
-          m.main = { id, phase: 'open' }
-          m.drainMs = 0
-          opened()
-        }
-      }
-      if (frame?.type === 'error') m.retryAfterMs = frame.retryAfterMs
-      if (frame?.type === 'drain') {
-        m.drainMs = frame.withinMs
-        timer(roll * frame.withinMs, 'drain')
-      }
-      if (m.main.phase === 'open') {
-        timer(null, 'probe')
-        timer(m.beaconMs + limits.silenceMs, 'watchdog')
-      }
-      break
-    }
-    case 'closed':
-      if (m.next?.id === event.id) {
-        m.next = null
-        timer(null, 'standby')
-      } else if (m.main?.id === event.id) lost(event.code)
-      break
-    case 'timer':
-      switch (event.name) {
-        case 'retry':
-          if (!m.waiting || m.waiting === 'refresh') break
-          if (!able() || m.offline) m.waiting = 'network'
-          else if (m.waiting === 'token') {
-            m.waiting = 'refresh'
-            effects.push({ do: 'refresh' })
-          } else connect()
-          break
-        case 'stable':
-          m.attempt = 0
-          break
-        case 'drain':
-          if (m.main?.phase === 'open' && !m.next && able()) m.next = open('standby')
-          break
-        case 'standby':
-          drop(m.next)
-          m.next = null
-          break
-        case 'hidden':
-          m.asleep = true
-          disconnect()
-          break
-        case 'connect':
-        case 'watchdog':
-          drop(m.main)
-          lost(1006)
-          break
-        case 'probe':
-          drop(m.main)
-          lost(1006)
-          soon()
-      }
-      break
-    case 'token':
-      if (m.waiting === 'refresh') {
-        m.waiting = null
+  switch (on) {
+    case On.wanted:
+      if (!m.wanted) {
+        m.wanted = true
         connect()
       }
-      for (const link of [m.main, m.next]) {
-        if (link && link.phase !== 'connecting') effects.push({ do: 'auth', id: link.id })
+      break
+    case On.unwanted:
+      m.wanted = m.stopped = false
+      m.attempt = 0
+      disconnect()
+      break
+    case On.opened:
+      if (id !== m.main) break
+      if (argument) {
+        m.phase = 'authing'
+        timer(authMs, Timer.connect)
+      } else opened(id)
+      break
+    case On.frame: {
+      const frame = argument as ServerFrame | null
+      const type = frame?.type
+      if (id === m.next && (type === 'welcome' || type === 'state')) {
+        close(m.main)
+        m.next = 0
+        timer(null, Timer.standby, Timer.drain, Timer.probe)
+        opened(id)
+      }
+      if (id !== m.main) break
+      if (type === 'welcome') {
+        m.beaconMs = frame!.beaconMs
+        if (m.phase !== 'open') opened(id)
+      } else if (type === 'error') m.retryAfterMs = frame!.retryAfterMs ?? 0
+      else if (type === 'drain') {
+        m.drainMs = frame!.withinMs
+        timer(roll * m.drainMs, Timer.drain)
+      }
+      if (m.phase === 'open') {
+        timer(null, Timer.probe)
+        heard()
       }
       break
-    case 'refreshfailed':
-      if (m.waiting === 'refresh') {
-        wait('server', limits.distanceMs + jittered(roll, m.attempt, limits.distanceMs))
-      }
+    }
+    case On.closed:
+      if (id === m.next) {
+        m.next = 0
+        timer(null, Timer.standby)
+      } else if (id === m.main) lost(argument as number)
       break
-    case 'offline':
+    case On.timer:
+      expired()
+      break
+    case On.token:
+      if (m.waiting === Wait.refresh) connect()
+      if (m.main) effects.push([Do.auth, m.main])
+      if (m.next) effects.push([Do.auth, m.next])
+      break
+    case On.refreshFailed:
+      if (m.waiting === Wait.refresh) wait(Wait.server, distanceMs + jittered(roll, m.attempt, distanceMs))
+      break
+    case On.hidden:
+      timer(hiddenMs, Timer.hidden)
+      break
+    case On.offline:
       m.offline = true
       break
-    case 'online':
-      m.offline = false
-      soon()
-      probe()
-      break
-    case 'hidden':
-      timer(limits.hiddenMs, 'hidden')
-      break
-    case 'visible':
-      m.asleep = false
-      timer(null, 'hidden')
-      soon()
-      break
-    case 'freeze':
+    case On.freeze:
       m.frozen = true
       disconnect()
       break
-    case 'thaw':
-      m.frozen = false
-      connect()
-      break
-    case 'wake':
-      soon()
-      probe()
-      break
-    case 'restart':
+    case On.restart:
       m.stopped = false
       m.attempt = 0
       disconnect()
       connect()
+      break
+    default:
+      // online, visible, thaw, wake: each ends one obstacle, and is a moment to look after the connection.
+      if (on === On.online) m.offline = false
+      if (on === On.visible) {
+        m.asleep = false
+        timer(null, Timer.hidden)
+      }
+      if (on === On.thaw) m.frozen = false
+      soon()
+      probe()
   }
   return [m, effects]
 }

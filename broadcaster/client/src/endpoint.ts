@@ -1,16 +1,22 @@
-import type { Environment } from './environment'
 import { readToken } from './jwt'
 import { readProblem } from './problem'
+import { fit } from './shape'
 import type { Answer } from './vault'
 
 /** What asking for a token came to. */
-export type Outcome =
-  | { readonly kind: 'token'; readonly answer: Answer }
-  /** The server admits refreshes at a rate; ask again then. No failure. */
-  | { readonly kind: 'wait'; readonly ms: number | null }
+export interface Outcome {
+  readonly answer?: Answer
+  /** Stable reason, when there is no answer. */
+  readonly code?: string
   /** The session is over. */
-  | { readonly kind: 'ended'; readonly code: string }
-  | { readonly kind: 'failed'; readonly code: string; readonly lasting: boolean; readonly ms: number | null }
+  readonly ended?: boolean
+  /** The server admits refreshes at a rate: no failure, ask again. */
+  readonly busy?: boolean
+  /** Asking again would not help. */
+  readonly lasting?: boolean
+  /** When to ask again, in ms, where told. */
+  readonly retryAfterMs?: number | null
+}
 
 /** What an app's own refresh function may answer. */
 export interface AppToken {
@@ -21,15 +27,11 @@ export interface AppToken {
   readonly kid?: string
 }
 
-const failed = (code: string, lasting = false, ms: number | null = null): Outcome =>
-  ({ kind: 'failed', code, lasting, ms })
-
-const text = (v: unknown): string | null => (typeof v === 'string' && v ? v.slice(0, 512) : null)
-
-function answerOf(token: unknown, expiresIn: unknown, key: unknown, kid: unknown): Outcome {
-  if (!readToken(token)) return failed('unreadable_token')
-  const ttlMs = typeof expiresIn === 'number' && expiresIn > 0 ? expiresIn * 1000 : null
-  return { kind: 'token', answer: { token: token as string, key: text(key), kid: text(kid), ttlMs } }
+function outcome(token: unknown, expiresIn: unknown, body: unknown): Outcome {
+  const told = fit({ expiresIn: 'number?', key: 'text?', kid: 'text?' }, { ...(body as object), expiresIn })
+  if (!told || !readToken(token)) return { code: 'unreadable_token' }
+  const { key, kid } = told
+  return { answer: { token: token as string, key, kid, ttlMs: told.expiresIn && told.expiresIn * 1000 } }
 }
 
 /**
@@ -37,9 +39,9 @@ function answerOf(token: unknown, expiresIn: unknown, key: unknown, kid: unknown
  * the server that this caller can wait.
  */
 export async function askEndpoint(
-  env: Environment, url: string, hint: string | null, signal: AbortSignal,
+  send: typeof fetch, url: string, hint: string | null, signal: AbortSignal,
 ): Promise<Outcome> {
-  const response = await env.fetch(url, {
+  const response = await send(url, {
     method: 'POST',
     credentials: 'include',
     cache: 'no-store',
@@ -48,24 +50,18 @@ export async function askEndpoint(
   })
   const { status } = response
   if (response.ok) {
-    let body: Record<string, unknown> | null = null
-    try {
-      body = await response.json()
-    } catch (error) {
-      if (signal.aborted) throw error
-    }
-    return answerOf(body?.access_token, body?.expires_in, body?.key, body?.kid)
+    const body = await response.json()
+    return outcome(body.access_token, body.expires_in, body)
   }
   const { code, retryAfterMs } = await readProblem(response)
-  if (status === 401) return { kind: 'ended', code: code || 'session_missing' }
-  if (status === 429) return { kind: 'wait', ms: retryAfterMs }
-  return failed(code || `status_${status}`, status < 500, retryAfterMs)
+  return {
+    code: code || `status_${status}`, retryAfterMs,
+    ended: status === 401, busy: status === 429, lasting: status < 500,
+  }
 }
 
 /** Asks the app's own function for a token. */
-export async function askApp(refresh: () => Promise<string | AppToken>): Promise<Outcome> {
+export async function askApp(refresh: () => Promise<string | AppToken | null> | string | null): Promise<Outcome> {
   const given = await refresh()
-  return typeof given === 'string'
-    ? answerOf(given, null, null, null)
-    : answerOf(given?.token, given?.expiresIn, given?.key, given?.kid)
+  return typeof given === 'string' ? outcome(given, null, {}) : outcome(given?.token, given?.expiresIn, given)
 }

@@ -1,5 +1,4 @@
-import type { Clock } from './clock'
-import type { Environment, StorageLike } from './environment'
+import type { Core } from './core'
 import { KeyturnError } from './errors'
 
 /** What set off a refresh. */
@@ -16,74 +15,52 @@ export interface Guard {
   refused(generation: number): void
   /** A token was accepted. */
   accepted(): void
-  /** A new rev or a new user: one probe is allowed again. */
+  /** A new rev, a new user or a wish: one probe is allowed again. */
   renew(): void
   open(): boolean
   /** Whether a 403 under these claims has had its refresh. */
   spentOn(digest: string): boolean
+  /** Notes that it has; '' forgets, because what was refused before may be granted now. */
   spend(digest: string): void
-  /** The permissions or the key changed: what was refused before may be granted now. */
-  pardon(): void
 }
 
+/** Failures may cause three refreshes within five minutes, in all tabs of the browser together. */
 const budget = 3
 const windowMs = 300_000
+/** The breaker opens for as long when so many new tokens in a row were refused. */
 const breakAfter = 2
 
 /** Builds the guard of a ring. The budget is the browser's (localStorage), the claims the tab's (sessionStorage). */
-export function createGuard(env: Environment, clock: Clock, ring: string): Guard {
-  const spentKey = `keyturn:budget:${ring}`
+export function createGuard(core: Core, ring: string): Guard {
+  const budgetKey = `keyturn:budget:${ring}`
   const claimsKey = `keyturn:403:${ring}`
-  // key: storage key; value: what a browser without storage would keep
-  const memory = new Map<string, string>()
-  const read = (area: () => StorageLike, key: string): string => {
-    try {
-      return area().getItem(key) ?? ''
-    } catch {
-      return memory.get(key) ?? ''
-    }
-  }
-  const write = (area: () => StorageLike, key: string, value: string): void => {
-    memory.set(key, value)
-    try {
-      area().setItem(key, value)
-    } catch {
-      // Storage is switched off or full; this page's memory serves.
-    }
-  }
   let refusals = 0
   let last = 0
-  let openUntil = -Infinity
+  let openUntil = 0
+  const open = (): boolean => core.now() < openUntil
 
   return {
+    open,
     admit(trigger) {
-      if (trigger !== '401' && trigger !== '403' && trigger !== 'socket') return
-      if (clock.now() < openUntil) {
-        throw new KeyturnError('breaker_open', 'new tokens are being refused: no refresh for five minutes')
-      }
-      const wall = clock.wall()
-      const spent = read(env.local, spentKey).split(' ').filter((at) => Number(at) > wall - windowMs && Number(at) <= wall)
-      if (spent.length >= budget) {
-        throw new KeyturnError('budget_spent', 'three refreshes after failures within five minutes: no more for now')
-      }
-      write(env.local, spentKey, [...spent, wall].join(' '))
+      if (!/40|so/.test(trigger)) return
+      if (open()) throw new KeyturnError('breaker_open', 'new tokens are being refused: no refresh for five minutes')
+      const wall = core.wall()
+      const spent = core.read('localStorage', budgetKey).split(' ').filter((at) => +at > wall - windowMs && +at <= wall)
+      if (spent.length >= budget) throw new KeyturnError('budget_spent', 'three refreshes after failures within five minutes: no more for now')
+      core.write('localStorage', budgetKey, [...spent, wall].join(' '))
     },
     refused(generation) {
-      if (generation === last) return
+      if (generation !== last && ++refusals >= breakAfter) openUntil = core.now() + windowMs
       last = generation
-      if (++refusals >= breakAfter) openUntil = clock.now() + windowMs
     },
     accepted() {
-      refusals = 0
-      openUntil = -Infinity
+      refusals = openUntil = 0
     },
     renew() {
-      openUntil = -Infinity
+      openUntil = 0
       refusals = Math.min(refusals, breakAfter - 1)
     },
-    open: () => clock.now() < openUntil,
-    spentOn: (digest) => read(env.session, claimsKey) === digest,
-    spend: (digest) => write(env.session, claimsKey, digest),
-    pardon: () => write(env.session, claimsKey, ''),
+    spentOn: (digest) => core.read('sessionStorage', claimsKey) === digest,
+    spend: (digest) => core.write('sessionStorage', claimsKey, digest),
   }
 }

@@ -7,15 +7,12 @@ const mark = Symbol.for('keyturn.fetch')
  * through untouched. A second installation does nothing. Returns the function that takes it back.
  */
 export function installFetch(keyturn: Keyturn, scope: { fetch: typeof globalThis.fetch } = globalThis): () => void {
-  const original = scope.fetch as typeof globalThis.fetch & { [mark]?: boolean }
-  if (original[mark]) return () => {}
-  const patched = Object.assign(
-    function fetch(input: RequestInfo | URL, init?: RequestInit) {
-      return keyturn.fetch(input, init)
-    },
-    { [mark]: true },
+  const original = scope.fetch
+  if (mark in original) return () => {}
+  const patched = Object.defineProperties(
+    (input: RequestInfo | URL, init?: RequestInit) => keyturn.fetch(input, init),
+    { name: { value: original.name }, length: { value: original.length }, [mark]: {} },
   )
-  Object.defineProperty(patched, 'length', { value: original.length })
   scope.fetch = patched
   return () => {
     if (scope.fetch === patched) scope.fetch = original

@@ -1,53 +1,43 @@
-import type { Event } from './connection'
-import type { Environment } from './environment'
-import { after } from './timers'
-
-/** What the life of the page drives. */
-export interface PageParts {
-  readonly dispatch: (event: Event) => void
-  /** Lets go of fetch and lock: a page that holds one can't enter the back/forward cache. */
-  readonly suspend: () => void
-  readonly resume: () => void
-  /** Does what has become due. */
-  readonly look: () => void
-}
+import { On } from './connection'
+import type { Connection } from './socket'
+import type { Core } from './core'
+import type { Refresher } from './refresher'
 
 const tickMs = 15_000
 /** A tick that comes this late means that the machine slept. */
 const sleptMs = 45_000
 
-/** Follows visibility, network, back/forward cache and sleep, for as long as the page lives. */
-export function watchPage(env: Environment, p: PageParts): void {
-  const woke = (): void => {
-    // Expiry first: a probe or a reconnect with an expired token would be refused.
-    p.look()
-    p.dispatch({ type: 'wake' })
+/**
+ * Follows visibility, network, back/forward cache and sleep, for as long as the page lives. look does what has
+ * become due; it comes first, since a probe or a reconnect with an expired token would be refused.
+ */
+export function watchPage(core: Core, look: () => void, { dispatch }: Connection, { suspend, resume }: Refresher): void {
+  const { scope, wall } = core
+  const { document } = scope
+  const hidden = (): boolean => document.visibilityState === 'hidden'
+  const back = (on: On): void => {
+    look()
+    dispatch(on)
   }
-  let ticked = env.wall()
+  let ticked = wall()
   const tick = (): void => {
-    const now = env.wall()
     // Hidden pages tick seldom; they look when they are seen again.
-    if (now - ticked > sleptMs && !env.hidden()) woke()
-    ticked = now
-    after(env, tickMs, tick)
+    if (wall() - ticked > sleptMs && !hidden()) back(On.wake)
+    ticked = wall()
+    core.after(tickMs, tick)
   }
-  after(env, tickMs, tick)
-
-  env.listen('visibilitychange', () => {
-    if (env.hidden()) return p.dispatch({ type: 'hidden' })
-    p.dispatch({ type: 'visible' })
-    woke()
+  tick()
+  document.addEventListener('visibilitychange', () => (hidden() ? dispatch(On.hidden) : back(On.visible)))
+  scope.addEventListener('online', () => dispatch(On.online))
+  scope.addEventListener('offline', () => dispatch(On.offline))
+  // A page that holds a socket, a fetch or a lock can't enter the back/forward cache.
+  scope.addEventListener('pagehide', () => {
+    suspend()
+    dispatch(On.freeze)
   })
-  env.listen('online', () => p.dispatch({ type: 'online' }))
-  env.listen('offline', () => p.dispatch({ type: 'offline' }))
-  env.listen('pagehide', () => {
-    p.suspend()
-    p.dispatch({ type: 'freeze' })
-  })
-  env.listen('pageshow', ({ persisted }) => {
+  scope.addEventListener('pageshow', ({ persisted }) => {
     if (!persisted) return
-    p.resume()
-    p.look()
-    p.dispatch({ type: 'thaw' })
+    resume()
+    back(On.thaw)
   })
 }

@@ -4,35 +4,23 @@
  */
 
 /** Reads a list of origins, separated by commas or spaces; `self` is the page's own. Throws on anything else. */
-export function parseOrigins(list: string | readonly string[], base: string): readonly string[] {
-  const names = typeof list === 'string' ? list.split(/[\s,]+/) : list
-  return names.filter(Boolean).map((name) => {
-    if (name === 'self') return new URL(base).origin
-    let url: URL | null = null
-    try {
-      url = new URL(name)
-    } catch {
-      // Answered below, like everything that is no origin.
-    }
-    if (!url || !/^https?:$/.test(url.protocol) || url.origin !== name.replace(/\/$/, '').toLowerCase()) {
-      throw new TypeError(`read origins: ${JSON.stringify(name)} is no origin: write it like https://api.example.com`)
-    }
-    return url.origin
+export function parseOrigins(list: string, base: string): readonly string[] {
+  return list.split(/[\s,]+/).filter(Boolean).map((name) => {
+    const origin = /^(self|https?:\/\/[^/?#@*]+\/?)$/i.test(name) && new URL(name === 'self' ? base : name).origin
+    if (!origin) throw new TypeError(`read origins: ${name} is no origin: write it like https://api.example.com`)
+    return origin
   })
 }
 
 /** Endpoints beside the refresh endpoint whose refusals are answers, never a reason to refresh. */
-const names = ['refresh', 'login', 'logout', 'callback', 'config-status']
+const beside = ['', 'login', 'logout', 'callback', 'config-status']
 
-/** Whether a request is one to carry the token. */
-export function isProtected(url: URL, origins: readonly string[], authEndpoints: readonly string[]): boolean {
-  return origins.includes(url.origin) && !authEndpoints.includes(url.origin + url.pathname)
+/** The addresses, without their query, that never get a token and never cause a refresh. */
+export function authEndpoints(refreshUrl: string, logoutUrl: string): readonly string[] {
+  return [refreshUrl, logoutUrl, ...beside.map((name) => new URL(name, refreshUrl).href)].map(bare)
 }
 
-/** The endpoints that a refresh endpoint implies, as origin and path. */
-export function authEndpointsOf(refreshUrl: string, logoutUrl: string): readonly string[] {
-  return [refreshUrl, logoutUrl, ...names.map((name) => new URL(name, refreshUrl).href)].map((address) => {
-    const { origin, pathname } = new URL(address)
-    return origin + pathname
-  })
+/** An address without query and fragment. */
+export function bare(url: string): string {
+  return url.replace(/[?#].*/s, '')
 }

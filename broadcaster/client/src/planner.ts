@@ -1,13 +1,10 @@
-import type { Clock } from './clock'
-import type { Bearing } from './decide'
+import type { Core } from './core'
+import { jittered } from './core'
 import { decide } from './decide'
-import type { Environment } from './environment'
 import type { Claims, State } from './frames'
 import type { Trigger } from './guard'
 import { place } from './hash'
-import type { Cancel } from './timers'
-import { after, jittered } from './timers'
-import type { Held, Vault } from './vault'
+import type { Vault } from './vault'
 
 /** Decides when to refresh ahead of any failure: by the ring's state, by changed claims, by expiry. */
 export interface Planner {
@@ -16,28 +13,16 @@ export interface Planner {
   claims(frame: Claims): void
   /** The token changed, or more is known of it. fresh: it is another token than before. */
   token(fresh: boolean): void
-  /** The page is visible again, or the machine woke: whatever is past is due now. */
+  /** Does what is due: after a wake, or when the page is seen again. */
   look(): void
   /** The ring's state that counts; null before the first. */
   current(): State | null
   /** Whether that state asks to replace the token in use. */
-  stale(held: Held): boolean
-  /** ms until the planned refresh of this rev, 0 when it is past, null when none is planned. */
+  stale(): boolean
+  /** ms until the planned refresh of this rev or these claims, 0 when it is due, null when none is planned. */
   plannedMs(): number | null
-  /** What the server's clock said, to compare a token's iat with. */
+  /** What the server's clock says, to compare a token's iat with. */
   serverTime(nowMs: number): void
-}
-
-export interface PlannerParts {
-  readonly env: Environment
-  readonly clock: Clock
-  readonly vault: Vault
-  readonly browserId: () => string
-  /** Must not reject; true when a token came of it. */
-  readonly refresh: (trigger: Trigger) => Promise<boolean>
-  readonly planned: (trigger: Trigger, ms: number) => void
-  /** The issuer answered twice with the old key. */
-  readonly gaveUp: () => void
 }
 
 /** Shortest time between two refreshes that events cause; doubles while they lead nowhere. */
@@ -48,76 +33,80 @@ const renderMs = 100
 /** Shortest time between scheduled refreshes of tokens that live for moments only. */
 const briefMs = 5_000
 
-export function createPlanner(p: PlannerParts): Planner {
-  const { env, clock, vault } = p
+/**
+ * refresh must not reject, and says whether a token came of it; planned hears of each slot; gaveUp is called when
+ * the issuer has answered twice with the old key.
+ */
+export function createPlanner(
+  core: Core, vault: Vault, browserId: string,
+  refresh: (trigger: Trigger) => Promise<boolean>,
+  planned: (trigger: Trigger, ms: number) => void,
+  gaveUp: () => void,
+): Planner {
+  const { now } = core
   let state: State | null = null
-  let stateAt = 0 // receipt of the frame that counts, on clock
-  let revAt = 0 // receipt of the first frame of this rev, on clock
-  let slot: number | null = null // fixed once a rev, on clock
+  let stateAt = 0 // receipt of the frame that counts
+  let revAt = 0 // receipt of the first frame of this rev
+  let slot: number | null = null // fixed once a rev
+  let claimsSlot: number | null = null
   let answers = 0 // tokens since this rev that still had the old key
   let gap = gapMs
-  let lastEvent = -Infinity
-  let claimsSlot: number | null = null
-  let serverAhead: number | null = null // server's Unix ms minus clock
-  let retryAt = -Infinity // after a refresh that failed, on clock
+  let quietUntil = 0 // no refresh for an event before
+  let retryAt = 0 // none at all before, after one that failed
   let failures = 0
-  let cancel: Cancel = () => {}
+  let serverAhead: number | null = null // server's Unix ms minus now()
+  let cancel: (() => void) | undefined
   let running = false
 
-  const bearing = (held: Held): Bearing => {
-    const { iat } = held.claims
-    const ageMs = clock.now() - held.receivedAt
-    const issuedMs = iat !== null && serverAhead !== null ? clock.now() + serverAhead - iat * 1000 : ageMs
-    return { key: held.key, kid: held.kid, ageMs, issuedMs }
-  }
-  const stale = (held: Held): boolean => !!state && decide(state, bearing(held), clock.now() - stateAt).refresh
-
-  /** The refreshes ahead, soonest first: what for, and when on clock. */
-  const due = (): readonly (readonly [Trigger, number])[] => {
+  const stale = (): boolean => {
     const held = vault.held()
-    const all: [Trigger, number][] = []
+    if (!held || !state) return false
+    const { iat } = held.claims
+    const ageMs = now() - held.receivedAt
+    const issuedMs = iat && serverAhead ? now() + serverAhead - iat * 1000 : ageMs
+    return decide(state, { key: held.key, kid: held.kid, ageMs, issuedMs }, now() - stateAt).refresh
+  }
+
+  /** The refreshes ahead, soonest first: when, and what for. */
+  const due = (): [number, Trigger][] => {
+    const held = vault.held()
+    const all: [number, Trigger][] = []
+    const add = (at: number, trigger: Trigger): unknown => all.push([Math.max(at, retryAt), trigger])
     if (!held) return all
-    if (slot !== null && answers < 2 && stale(held)) all.push(['event', Math.max(slot, lastEvent + gap)])
-    if (claimsSlot !== null) all.push(['claims', Math.max(claimsSlot, lastEvent + gapMs)])
+    if (slot !== null && answers < 2 && stale()) add(Math.max(slot, quietUntil), 'event')
+    if (claimsSlot !== null) add(Math.max(claimsSlot, quietUntil), 'claims')
     const left = vault.leftMs()
-    if (left < Infinity) {
-      const now = clock.now()
-      const early = Math.max(now + left - held.leadMs, held.receivedAt + briefMs)
-      all.push(['expiry', left > 0 ? early : now + renderMs])
-    }
-    return all.map(([what, at]) => [what, Math.max(at, retryAt)] as const).sort((a, b) => a[1] - b[1])
+    if (left < Infinity) add(left > 0 ? Math.max(now() + left - held.leadMs, held.receivedAt + briefMs) : now() + renderMs, 'expiry')
+    return all.sort((a, b) => a[0] - b[0])
   }
 
   const arm = (): void => {
-    cancel()
-    const [next] = due()
+    cancel?.()
+    const next = due()[0]
     if (!next || running) return
-    const [trigger, at] = next
-    cancel = after(env, at - clock.now(), () => {
+    cancel = core.after(next[0] - now(), () => {
       // A hidden page waits for its user: the next look finds what is past.
-      if (env.hidden()) return
-      if (clock.now() < at) return arm()
-      void run(trigger)
+      if (core.scope.document.visibilityState !== 'hidden') void run(next[1])
     })
   }
 
   const run = async (trigger: Trigger): Promise<void> => {
     running = true
-    if (trigger !== 'expiry') lastEvent = clock.now()
-    const won = await p.refresh(trigger)
+    if (trigger !== 'expiry') quietUntil = now() + gap
+    const won = await refresh(trigger)
     running = false
     failures = won ? 0 : failures + 1
-    retryAt = won ? -Infinity : clock.now() + gapMs + jittered(env.random(), failures, gapMs, longestGapMs)
+    retryAt = won ? 0 : now() + gapMs + Math.min(jittered(core.roll(), failures, gapMs), longestGapMs)
     arm()
   }
 
   return {
     state(frame) {
-      if (state && frame.rev < state.rev) return false
-      const adopted = !state || frame.rev > state.rev
-      const wasLive = state?.live
+      const old = state
+      if (old && frame.rev < old.rev) return false
       state = frame
-      stateAt = clock.now()
+      stateAt = now()
+      const adopted = frame.rev !== old?.rev
       if (adopted) {
         slot = null
         answers = 0
@@ -125,20 +114,18 @@ export function createPlanner(p: PlannerParts): Planner {
       }
       // Fixed by the first live frame of the rev; later ones move nothing. A slot that passed while the server
       // could not see the log is fixed anew: else all who missed theirs would come at once.
-      if (frame.live && (slot === null || (!wasLive && slot < stateAt))) {
-        const { afterMs, windowMs } = frame.refresh
-        slot = stateAt + afterMs + place(p.browserId(), frame.rev) * windowMs
-        const held = vault.held()
-        if (held && stale(held)) p.planned('event', slot - stateAt)
+      if (frame.live && (slot === null || (!old!.live && slot < stateAt))) {
+        slot = stateAt + frame.refresh.afterMs + place(browserId, frame.rev) * frame.refresh.windowMs
+        if (stale()) planned('event', slot - stateAt)
       }
       arm()
       return adopted
     },
-    claims(frame) {
-      const earliest = clock.now() + frame.afterMs
+    claims({ afterMs, windowMs }) {
+      const earliest = now() + afterMs
       if (claimsSlot === null || claimsSlot < earliest) {
-        claimsSlot = earliest + place(p.browserId(), 'claims') * frame.windowMs
-        p.planned('claims', claimsSlot - clock.now())
+        claimsSlot = earliest + place(browserId, 'claims') * windowMs
+        planned('claims', claimsSlot - now())
       }
       arm()
     },
@@ -146,11 +133,11 @@ export function createPlanner(p: PlannerParts): Planner {
       const held = vault.held()
       if (fresh && held) {
         claimsSlot = null
-        if (!state || !stale(held)) gap = gapMs
+        if (!stale()) gap = gapMs
         else if (held.receivedAt >= revAt) {
           gap = Math.min(gap * 2, longestGapMs)
-          lastEvent = clock.now()
-          if (++answers === 2) p.gaveUp()
+          quietUntil = now() + gap
+          if (++answers === 2) gaveUp()
         }
       }
       arm()
@@ -159,11 +146,11 @@ export function createPlanner(p: PlannerParts): Planner {
     current: () => state,
     stale,
     plannedMs() {
-      const next = due().find(([what]) => what !== 'expiry')
-      return next ? Math.max(next[1] - clock.now(), 0) : null
+      const next = due().find(([, trigger]) => trigger !== 'expiry')
+      return next ? Math.max(next[0] - now(), 0) : null
     },
     serverTime(nowMs) {
-      serverAhead = nowMs - clock.now()
+      serverAhead = nowMs - now()
     },
   }
 }

@@ -4,41 +4,31 @@ export interface Problem {
   readonly code: string
   /** `error` of the `WWW-Authenticate: Bearer` challenge (RFC 6750 section 3); '' without one. */
   readonly error: string
-  /** How long to wait, from the body or `Retry-After`; null when nobody says. */
+  /** How long to wait, at most an hour, from the body or `Retry-After`; null when nobody says. */
   readonly retryAfterMs: number | null
 }
 
-/** Longest wait that is believed: an hour. */
-const longest = 3_600_000
-
-const waitable = (ms: unknown): number | null =>
-  typeof ms === 'number' && ms >= 0 ? Math.min(ms, longest) : null
-
-/** The `error` parameter of a Bearer challenge; '' when there is none. */
-export function bearerError(header: string | null): string {
-  const bearer = /(?:^|,)\s*bearer\s+(.*)/is.exec(header ?? '')?.[1]
-  return /(?:^|[\s,])error\s*=\s*"?([\w-]{1,64})/i.exec(bearer ?? '')?.[1] ?? ''
-}
-
-/** `Retry-After` in milliseconds (RFC 9110 section 10.2.3), seconds form only: a date needs a right clock. */
-export function retryAfter(header: string | null): number | null {
-  return /^\s*\d{1,9}\s*$/.test(header ?? '') ? waitable(Number(header) * 1000) : null
+/** The `error` parameter of a challenge, quoted or not; '' when there is none. */
+export function challengeError(header: string | null): string {
+  for (const [, name, quoted, plain] of (header ?? '').matchAll(/([\w-]+)=(?:"([^"]*)"|([\w-]+))/g)) {
+    if (name === 'error') return quoted ?? plain ?? ''
+  }
+  return ''
 }
 
 /** Reads a refusal without consuming the answer: whoever gets the response can still read its body. */
 export async function readProblem(response: Response): Promise<Problem> {
   const { headers } = response
-  let body: Record<string, unknown> | null = null
+  let body: any
   if (headers.get('content-type')?.startsWith('application/problem+json')) {
-    try {
-      body = await response.clone().json()
-    } catch {
-      // A body that is no JSON says nothing; the status stands.
-    }
+    // A body that is no JSON says nothing; the status stands.
+    body = await response.clone().json().catch(() => null)
   }
+  // Seconds only (RFC 9110 section 10.2.3): a date would need a right clock.
+  const ms = body?.retryAfterMs ?? parseFloat(headers.get('retry-after') ?? '') * 1000
   return {
-    code: typeof body?.code === 'string' ? body.code : '',
-    error: bearerError(headers.get('www-authenticate')),
-    retryAfterMs: waitable(body?.retryAfterMs) ?? retryAfter(headers.get('retry-after')),
+    code: String(body?.code ?? ''),
+    error: challengeError(headers.get('www-authenticate')),
+    retryAfterMs: ms >= 0 ? Math.min(ms, 3_600_000) : null,
   }
 }

@@ -11,9 +11,9 @@ export interface Settings {
   readonly debug: boolean
   /** Which 403 is answered by a refresh: each one once per claims, only under a stale key, none. */
   readonly refreshOn403: RefreshOn403
-  /** Time for the server to process a change of permissions before a 403 refreshes, in ms. */
+  /** Time for the server to process a change of permissions before a 403 refreshes, in ms; at most a minute. */
   readonly refreshDelayMs: number
-  /** How often an answer that says "try again" is waited for, per request; at most 10. */
+  /** How often an answer that says "try again" is waited for, per request. */
   readonly maxRetries: number
 }
 
@@ -21,32 +21,20 @@ export const defaults: Settings = {
   getToken: null, refresh: null, debug: false, refreshOn403: 'once', refreshDelayMs: 500, maxRetries: 3,
 }
 
-const count = (most: number) => (v: unknown): boolean => typeof v === 'number' && v >= 0 && v <= most
-const call = (v: unknown): boolean => v === null || typeof v === 'function'
-
-/** key: setting; value: whether a value will do */
-const checks: { readonly [K in keyof Settings]: (v: unknown) => boolean } = {
-  getToken: call,
-  refresh: call,
-  debug: (v) => typeof v === 'boolean',
-  refreshOn403: (v) => v === 'once' || v === 'ifStale' || v === 'never',
-  refreshDelayMs: count(60_000),
-  maxRetries: count(10),
-}
-
 /**
  * Settings with changes applied. A value that will not do becomes the default; a name that is none throws, and
  * then nothing has changed.
  */
-export function configured(before: Settings, changes: unknown): Settings {
+export function configured(before: Settings, changes: object): Settings {
   const next: Record<string, unknown> = { ...before }
-  for (const [name, value] of Object.entries(changes ?? {})) {
-    if (!Object.hasOwn(checks, name)) {
-      throw new TypeError(`configure: ${JSON.stringify(name)} can't be set; known are ${Object.keys(checks).join(', ')}`)
-    }
-    if (value === undefined) continue
-    const key = name as keyof Settings
-    next[key] = checks[key](value) ? value : defaults[key]
+  for (const [name, value] of Object.entries(changes)) {
+    if (!Object.hasOwn(defaults, name)) throw new TypeError(`configure: there is no setting ${name}`)
+    const usual = defaults[name as keyof Settings]
+    const good = usual === null ? typeof value === 'function'
+      : typeof usual === 'number' ? value >= 0 && value <= 60_000
+      : typeof usual === 'string' ? /^(once|ifStale|never)$/.test(value)
+      : typeof value === 'boolean'
+    next[name] = good ? value : usual
   }
   return next as unknown as Settings
 }

@@ -1,6 +1,7 @@
-import type { Environment, LocksLike } from './environment'
-import { pause, within } from './timers'
-import type { Answer, Held, Vault } from './vault'
+import type { Core } from './core'
+import { fit } from './shape'
+import type { ChannelLike, LockOptions } from './scope'
+import type { Held, Vault } from './vault'
 
 /**
  * The other tabs of this browser: who refreshes, and who is told. Works without locks and without a channel,
@@ -24,116 +25,79 @@ const silentMs = 30_000
 /** How long siblings have to answer; a live one needs a few milliseconds. */
 const askMs = 50
 
+/** A message: a shared token; without one, a question for a newer one than that of iat; or a logout at `left`. */
+const message = {
+  wallAt: 'number', iat: 'number?', left: 'number?', key: 'text?', kid: 'text?', ttlMs: 'number?',
+} as const
+
 const busy = Symbol()
 
-type Message =
-  | ({ readonly type: 'token'; readonly wallAt: number } & Answer)
-  | { readonly type: 'ask'; readonly iat: number; readonly wallAt: number }
-  | { readonly type: 'logout'; readonly at: number }
-
-const optional = (v: unknown, type: string): boolean => v === null || typeof v === type
-
-/** Any script of this origin may post here, so a message is read like any foreign one. */
-function readMessage(data: unknown): Message | null {
-  const m = data as Record<string, unknown> | null
-  if (typeof m !== 'object' || !m) return null
-  const stamp = m.type === 'logout' ? m.at : m.wallAt
-  if (typeof stamp !== 'number' || !Number.isFinite(stamp)) return null
-  if (m.type === 'logout') return m as Message
-  if (m.type === 'ask') return typeof m.iat === 'number' ? (m as Message) : null
-  const whole = typeof m.token === 'string' && optional(m.key, 'string') && optional(m.kid, 'string') &&
-    optional(m.ttlMs, 'number')
-  return m.type === 'token' && whole ? (m as Message) : null
-}
-
-/** Joins the tabs of a ring; adopted is called after a sibling's token was taken over. */
-export function joinTabs(
-  env: Environment, ring: string, vault: Vault, now: () => number,
-  adopted: (held: Held) => void, left: () => void,
-): Tabs {
+/** Joins the tabs of a ring: adopted is called after a sibling's token was taken over, left after its logout. */
+export function joinTabs(core: Core, ring: string, vault: Vault, adopted: () => void, left: () => void): Tabs {
   const name = `keyturn:${ring}`
-  let heard = -Infinity
-  let answered: (() => void) | null = null
-  let channel: ReturnType<Environment['channel']> = null
+  const { BroadcastChannel: Channel, navigator: { locks } } = core.scope
+  let heard = 0
+  let answered: (() => void) | undefined
+  let channel: ChannelLike | undefined
+  const post = (held: Partial<Held> | null, more: object): void =>
+    channel?.postMessage({ wallAt: held?.wallAt ?? 0, iat: held?.claims?.iat ?? null, ...more })
+  const share = (held: Held): void => {
+    const { token, key, kid, ttlMs } = held
+    post(held, { token, key, kid, ttlMs })
+  }
+  const hear = ({ data }: { data: any }): void => {
+    const m = fit(message, data)
+    if (!m) return
+    const held = vault.held()
+    heard = core.now()
+    if (m.left) {
+      if (m.left <= vault.forgotten()) return
+      vault.forget(m.left)
+      left()
+    } else if (data.token) {
+      if (!vault.take({ ...m, token: data.token }, m.wallAt, 'sibling')) return
+      adopted()
+      answered?.()
+    } else if (held && vault.leftMs() > 0 && ((held.claims.iat ?? 0) - (m.iat ?? 0) || held.wallAt - m.wallAt) > 0) share(held)
+  }
   try {
-    channel = env.channel(name)
+    channel = new Channel!(name)
+    channel.onmessage = hear
   } catch {
-    // No channel for an opaque origin; the tab goes on alone.
+    // None in an old browser or for an opaque origin; the tab goes on alone.
   }
-  const post = (message: Message): void => {
-    try {
-      channel?.postMessage(message)
-    } catch {
-      // A closed channel loses nothing that a refresh could not get back.
-    }
-  }
-  const share = ({ token, key, kid, ttlMs, wallAt }: Held): void =>
-    post({ type: 'token', token, key, kid, ttlMs, wallAt })
 
-  if (channel) {
-    channel.onmessage = ({ data }) => {
-      const m = readMessage(data)
-      if (!m) return
-      heard = now()
-      const held = vault.held()
-      if (m.type === 'logout') {
-        if (m.at <= vault.forgotten()) return
-        vault.forget(m.at)
-        left()
-      } else if (m.type === 'ask') {
-        const newer = held && ((held.claims.iat ?? 0) - m.iat || held.wallAt - m.wallAt) > 0
-        if (newer && vault.leftMs() > 0) share(held)
-      } else {
-        const taken = vault.adopt(m, m.wallAt)
-        if (!taken) return
-        adopted(taken)
-        answered?.()
-      }
+  /**
+   * One request for the lock; busy: not granted. When a sibling steals it, the job goes on and its outcome counts;
+   * where locks are refused altogether, the job runs without.
+   */
+  const attempt = async <T>(options: LockOptions, job: () => Promise<T>): Promise<T | typeof busy> => {
+    let running: Promise<T> | undefined
+    try {
+      return await locks!.request<T | typeof busy>(name, options, (lock) => (lock ? (running = job()) : busy))
+    } catch {
+      return running ?? (options.signal?.aborted ? busy : job())
     }
   }
 
   return {
     share,
-    leave: () => post({ type: 'logout', at: vault.forgotten() }),
+    leave: () => post(null, { left: vault.forgotten() }),
     async ask(signal) {
       if (!channel) return
-      const held = vault.held()
-      const early = new Promise<void>((resolve) => (answered = resolve))
-      post({ type: 'ask', iat: held?.claims.iat ?? 0, wallAt: held?.wallAt ?? 0 })
-      await Promise.race([early, pause(env, askMs, signal)])
+      post(vault.held(), {})
+      await Promise.race([core.pause(askMs, signal), new Promise<void>((resolve) => (answered = resolve))])
     },
     async exclusively(signal, job) {
-      const { locks } = env
       if (!locks) return job()
-      const began = now()
+      const began = core.now()
       for (;;) {
-        let got = await within(env, lockMs, signal, (inner) => attempt(locks, name, { signal: inner }, job))
-        if (got === busy) {
-          signal.throwIfAborted()
-          got = await attempt(locks, name, { ifAvailable: true }, job)
-        }
-        if (got === busy && now() - Math.max(began, heard) >= silentMs) {
-          got = await attempt(locks, name, { steal: true }, job)
-        }
+        let got = await core.within(lockMs, signal, (inner) => attempt({ signal: inner }, job))
+        signal.throwIfAborted()
+        if (got === busy) got = await attempt({ ifAvailable: true }, job)
+        if (got === busy && core.now() - Math.max(began, heard) >= silentMs) got = await attempt({ steal: true }, job)
         if (got !== busy) return got
       }
     },
-  }
-}
-
-/**
- * One request for the lock. busy: it was not granted. When a sibling steals it, the job goes on and its
- * outcome counts; where locks are refused altogether, the job runs without.
- */
-async function attempt<T>(
-  locks: LocksLike, name: string, options: Parameters<LocksLike['request']>[1], job: () => Promise<T>,
-): Promise<T | typeof busy> {
-  let running: Promise<T> | undefined
-  try {
-    return await locks.request<T | typeof busy>(name, options, (lock) => (lock ? (running = job()) : busy))
-  } catch (error) {
-    if (running) return running
-    if (options.signal?.aborted) return busy
-    return job()
   }
 }

@@ -1,4 +1,4 @@
-import type { Clock } from './clock'
+import type { Core } from './core'
 import type { Claims } from './jwt'
 import { readToken } from './jwt'
 
@@ -25,6 +25,9 @@ export interface Held extends Answer {
   readonly generation: number
 }
 
+/** Who brings a token: this tab's refresh, the app's own source, or a sibling tab. */
+export type Bearer = 'refresh' | 'app' | 'sibling'
+
 /** Token in memory, nowhere else. */
 export interface Vault {
   held(): Held | null
@@ -32,15 +35,16 @@ export interface Vault {
   login(): number
   /** Life left in ms, by elapsed time; Infinity where nobody told, 0 without a token. */
   leftMs(): number
-  /** Takes a token that this tab asked for. Null when it can't be read. */
-  take(answer: Answer, askedAt: number): Held | null
-  /** Takes somebody else's token if it is newer: a sibling's of the same subject only, the app's own of any. */
-  adopt(answer: Answer, wallAt: number, own?: boolean): Held | null
+  /**
+   * Takes a token asked for at wallAt (Unix ms); null when it is not taken. One from elsewhere must be newer than
+   * the one in use, and a sibling's of the same subject, and asked for after the last logout.
+   */
+  take(answer: Answer, wallAt: number, from: Bearer): Held | null
   /** Adds what the server told of the token of a generation: its key, and the life it has left at most. */
   learn(generation: number, key: string, ttlMs: number): void
   /** Forgets the token. Whatever was asked for before at (Unix ms) is refused from now on. */
-  forget(at?: number): void
-  /** The newest logout known, in Unix ms; grows only. */
+  forget(at: number): void
+  /** The newest logout known, in Unix ms; grows only. 0: none. */
   forgotten(): number
   /** True when no session is known: nobody asks again until a sign-in. */
   signedOut(): boolean
@@ -49,29 +53,14 @@ export interface Vault {
 const lead = (leftMs: number | null): number => Math.min(300_000, (leftMs ?? Infinity) / 2)
 
 /** Builds an empty vault; changed is called after each change of the token. */
-export function createVault(clock: Clock, changed: (held: Held | null) => void): Vault {
+export function createVault(core: Core, changed: (held: Held | null) => void): Vault {
   let held: Held | null = null
   let generation = 0
   let login = 0
   let forgotten = 0
   let out = false
 
-  const put = (answer: Answer, claims: Claims, receivedAt: number, wallAt: number): Held => {
-    if (held && (held.claims.sub !== claims.sub || held.claims.iss !== claims.iss)) login++
-    const { token, key, kid, ttlMs } = answer
-    const { iat, exp } = claims
-    const life = ttlMs ?? (iat !== null && exp !== null ? (exp - iat) * 1000 : null)
-    out = false
-    held = {
-      token, key, kid: kid ?? claims.kid, claims, receivedAt, wallAt, generation: ++generation,
-      ttlMs: life, leadMs: lead(life),
-    }
-    changed(held)
-    return held
-  }
-
-  const leftMs = (): number =>
-    held ? (held.ttlMs === null ? Infinity : held.receivedAt + held.ttlMs - clock.now()) : 0
+  const leftMs = (): number => (held ? held.receivedAt + (held.ttlMs ?? Infinity) - core.now() : 0)
 
   return {
     held: () => held,
@@ -79,37 +68,41 @@ export function createVault(clock: Clock, changed: (held: Held | null) => void):
     forgotten: () => forgotten,
     signedOut: () => out,
     leftMs,
-    take(answer, askedAt) {
+    take(answer, wallAt, from) {
       const claims = readToken(answer.token)
-      const age = clock.now() - askedAt
-      return claims && put(answer, claims, askedAt, Math.max(clock.wall() - age, forgotten + 1))
-    },
-    adopt(answer, wallAt, own = false) {
-      const claims = readToken(answer.token)
-      const wall = clock.wall()
-      if (!claims || (!own && wallAt <= forgotten) || held?.token === answer.token) return null
+      if (!claims) return null
+      const { sub, iss, iat, exp } = claims
+      const sibling = from === 'sibling'
+      if (sibling && wallAt <= forgotten) return null
       if (held) {
-        const same = held.claims.sub === claims.sub && held.claims.iss === claims.iss
-        const newer = (claims.iat ?? 0) - (held.claims.iat ?? 0) || wallAt - held.wallAt
-        if (same ? newer <= 0 : !own) return null
+        const { claims: mine } = held
+        const same = mine.sub === sub && mine.iss === iss
+        const newer = answer.token !== held.token && ((iat ?? 0) - (mine.iat ?? 0) || wallAt - held.wallAt) > 0
+        if (same ? from !== 'refresh' && !newer : sibling) return null
+        if (!same) login++
       }
-      return put(answer, claims, clock.now() - Math.max(wall - wallAt, 0), wallAt)
+      const ttlMs = answer.ttlMs ?? (iat && exp && (exp - iat) * 1000)
+      const receivedAt = core.now() - Math.max(core.wall() - wallAt, 0)
+      out = false
+      held = {
+        ...answer, kid: answer.kid ?? claims.kid, claims, ttlMs, leadMs: lead(ttlMs), receivedAt,
+        wallAt: Math.max(wallAt, forgotten + 1), generation: ++generation,
+      }
+      changed(held)
+      return held
     },
     learn(of, key, ttlMs) {
-      if (!held || held.generation !== of) return
-      held = { ...held, key }
+      if (held?.generation !== of) return
       // A second of difference is the network's, not the token's.
-      if (ttlMs < leftMs() - 1000) {
-        held = { ...held, ttlMs: clock.now() - held.receivedAt + ttlMs, leadMs: lead(ttlMs) }
-      }
+      const less = ttlMs < leftMs() - 1000 ? { ttlMs: core.now() - held.receivedAt + ttlMs, leadMs: lead(ttlMs) } : {}
+      held = { ...held, key, ...less }
     },
     forget(at) {
-      forgotten = Math.max(forgotten + 1, at ?? clock.wall())
+      forgotten = Math.max(forgotten + 1, at)
       login++
       out = true
-      const had = held
       held = null
-      if (had) changed(null)
+      changed(null)
     },
   }
 }

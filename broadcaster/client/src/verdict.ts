@@ -1,23 +1,21 @@
 import type { Problem } from './problem'
 
-/** When a 403 is answered by a refresh. */
+/** When a 403 is answered by a refresh: once for the same claims, only under a stale key, never. */
 export type RefreshOn403 = 'once' | 'ifStale' | 'never'
 
 /** A refused request, as far as the verdict needs it. */
 export interface Refused extends Problem {
-  readonly status: 401 | 403
+  readonly status: number
   /** Refreshed or replayed already, or the caller forbade it. */
   readonly attempted: boolean
   readonly replayable: boolean
-  readonly idempotent: boolean
-  /** How often an answer that says "try again" has been waited for. */
-  readonly waits: number
-  readonly maxRetries: number
+  /** An answer that says "try again" may be waited for once more. */
+  readonly mayWait: boolean
   /** A newer token than the request's is there. */
   readonly newer: boolean
   /** The newer token grants something else than the request's. */
   readonly otherClaims: boolean
-  /** The ring's state asks to replace the request's token. */
+  /** The ring's state asks to replace the token. */
   readonly stale: boolean
   /** A refresh for these claims has been tried. */
   readonly spent: boolean
@@ -26,18 +24,26 @@ export interface Refused extends Problem {
   readonly on403: RefreshOn403
 }
 
-export type Verdict =
-  /** Hand the answer to the caller; line is what the console says about it. */
-  | { readonly do: 'return'; readonly line?: string }
-  /** Wait, then send again as it is. */
-  | { readonly do: 'again'; readonly afterMs: number }
+export const enum Act {
+  /** Hand the answer to the caller. */
+  give,
+  /** Wait as told, then send again as it is. */
+  again,
   /** Send again with the newer token. */
-  | { readonly do: 'replay' }
-  /** Refresh, then send again; because of claims: first wait for the server, or join who already does. */
-  | { readonly do: 'refresh'; readonly claims: boolean; readonly join: boolean; readonly replay: boolean }
+  replay,
+  /** Refresh, then send again. */
+  refresh,
+  /** Give the server time to process a change of permissions, refresh, then send again. */
+  refreshClaims,
+  /** As refreshClaims, by joining the one under way. */
+  join,
+}
 
 /** Codes of a 403 that speak of the key or the token, not of a permission. */
-const tokenCodes = ['token_expired', 'kid_unknown', 'key_retired', 'key_revoked', 'signature_invalid']
+const ofToken = /token_expired|kid_unknown|key_re|signature_invalid/
+
+/** What to do, and what the console says about it. */
+export type Verdict = readonly [Act, string?]
 
 /**
  * What to do with a refused request: at most one refresh and one replay after it, whatever comes. Only an
@@ -45,17 +51,14 @@ const tokenCodes = ['token_expired', 'kid_unknown', 'key_retired', 'key_revoked'
  */
 export function judge(r: Refused): Verdict {
   if (r.status === 401 && r.code === 'kid_unknown' && r.retryAfterMs !== null && r.replayable) {
-    return r.waits < r.maxRetries ? { do: 'again', afterMs: r.retryAfterMs } : { do: 'return' }
+    return [r.mayWait ? Act.again : Act.give]
   }
-  if (r.attempted) return { do: 'return', line: 'Already attempted refresh for this request' }
-  if (!r.replayable) return { do: 'return', line: 'A streamed body cannot be sent twice - not retrying' }
-  if (r.status === 401 || r.error === 'invalid_token' || tokenCodes.includes(r.code)) {
-    return r.newer ? { do: 'replay' } : { do: 'refresh', claims: false, join: false, replay: true }
-  }
-  const replay = r.idempotent || r.code === 'role_missing'
-  if (r.newer && r.otherClaims) return replay ? { do: 'replay' } : { do: 'return' }
-  if (r.on403 === 'never' || (r.on403 === 'ifStale' && !r.stale)) return { do: 'return' }
-  if (r.inFlight) return { do: 'refresh', claims: true, join: true, replay }
-  if (r.spent) return { do: 'return', line: 'Token already refreshed, still 403 - user lacks permission' }
-  return { do: 'refresh', claims: true, join: false, replay }
+  if (r.attempted) return [Act.give, 'Already attempted refresh for this request']
+  if (!r.replayable) return [Act.give, 'A streamed body can only be sent once, not retrying']
+  if (r.status === 401 || r.error === 'invalid_token' || ofToken.test(r.code)) return [r.newer ? Act.replay : Act.refresh]
+  if (r.newer && r.otherClaims) return [Act.replay]
+  if (r.on403 === 'never' || (r.on403 === 'ifStale' && !r.stale)) return [Act.give]
+  if (r.inFlight) return [Act.join, 'Token refresh redirect already in progress']
+  if (r.spent) return [Act.give, 'Token already refreshed, still 403 - user lacks permission']
+  return [Act.refreshClaims, 'First 403, attempting token refresh']
 }

@@ -3,7 +3,7 @@
  * broadcasts. Nothing in it waits for real time; run() moves the clock from one timer to the next and lets
  * everything that has become possible happen in between.
  */
-import type { ChannelLike, Environment, PageEvent, SocketLike, StorageLike } from '../src/environment'
+import type { ChannelLike, LockOptions, LocksLike, Scope, SocketLike, StorageLike } from '../src/scope'
 import type { Keyturn, Options } from '../src/keyturn'
 import { createKeyturn } from '../src/keyturn'
 import { Server } from './server'
@@ -88,11 +88,10 @@ class Store implements StorageLike {
   readonly items = new Map<string, string>()
   getItem = (key: string): string | null => this.items.get(key) ?? null
   setItem = (key: string, value: string): void => void this.items.set(key, value)
-  removeItem = (key: string): void => void this.items.delete(key)
 }
 
 /** Web Locks: first come, first served; a steal breaks the holder. */
-class Locks {
+class Locks implements LocksLike {
   private held: { reject: (error: unknown) => void } | null = null
   private readonly queue: (() => boolean)[] = []
   /** Most jobs that ever ran at once; more than one only after a steal. */
@@ -101,7 +100,7 @@ class Locks {
   grants = 0
 
   request = <T>(
-    _name: string, options: { ifAvailable?: boolean; steal?: boolean; signal?: AbortSignal },
+    _name: string, options: LockOptions,
     job: (lock: object | null) => T | Promise<T>,
   ): Promise<T> =>
     new Promise<T>((resolve, reject) => {
@@ -229,14 +228,14 @@ export class Tab {
   /** A frozen page's timers and messages do not run. */
   frozen = false
   keyturn!: Keyturn
-  private readonly listeners: Partial<Record<PageEvent, ((event: { persisted?: boolean }) => void)[]>> = {}
+  private readonly listeners: Record<string, ((event: any) => void)[]> = {}
 
   constructor(readonly browser: Browser) {
     this.world = browser.world
   }
 
   start(options: Options = {}): this {
-    this.keyturn = createKeyturn({ ring: 'payments', origins: 'https://api.example.com', ...options }, this.environment())
+    this.keyturn = createKeyturn({ ring: 'payments', origins: 'https://api.example.com', ...options }, this.scope())
     return this
   }
 
@@ -244,7 +243,7 @@ export class Tab {
     return this.sockets.at(-1)!
   }
 
-  fire(name: PageEvent, event: { persisted?: boolean } = {}): void {
+  fire(name: string, event: { persisted?: boolean } = {}): void {
     if (name === 'offline') this.online = false
     if (name === 'online') this.online = true
     for (const job of this.listeners[name] ?? []) job(event)
@@ -268,54 +267,68 @@ export class Tab {
     return this.keyturn.fetch(`https://api.example.com${path}`, init)
   }
 
-  environment(): Environment {
-    const { world, browser } = this
-    const storage = (store: Store) => (): StorageLike => {
+  /** The window that a client of this page gets. */
+  scope(): Scope {
+    const tab = this
+    const { world, browser } = tab
+    const listen = (name: string, job: (event: any) => void): void => void (tab.listeners[name] ??= []).push(job)
+    const storage = (store: Store): StorageLike => {
       if (!browser.options.storage) throw new DOMException('storage is switched off', 'SecurityError')
       return store
     }
+    const line = (text: string): void => void tab.lines.push(text)
     return {
-      fetch: (input, init) => this.fetch(input as Request, init),
-      wall: () => world.now + browser.skew,
-      mono: () => world.now - browser.slept,
-      random: world.random,
-      setTimeout: (job, ms) => world.after(ms, () => (this.frozen ? undefined : job())),
+      fetch: ((input: Request | string, init?: RequestInit) => tab.fetch(input, init)) as typeof fetch,
+      setTimeout: (job, ms) => world.after(ms, () => (tab.frozen ? undefined : job())),
       clearTimeout: (id: number) => world.cancel(id),
-      socket: (url, protocols) => {
-        const socket = new FakeSocket(this, url, protocols)
-        this.sockets.push(socket)
-        world.server.connect(socket)
-        return socket
-      },
-      locks: browser.options.locks ? browser.locks : null,
-      channel: (name) => {
-        if (!browser.options.channel) return null
-        const members = browser.channels.get(name) ?? []
-        browser.channels.set(name, members)
-        const port: ChannelLike = {
-          onmessage: null,
-          postMessage: (message) => {
-            const copy: unknown = structuredClone(message)
-            for (const other of members) {
-              if (other.port === port) continue
-              world.after(1, () => (other.tab.frozen ? undefined : other.port.onmessage?.({ data: copy })))
-            }
-          },
+      Date: { now: () => world.now + browser.skew },
+      performance: { now: () => world.now - browser.slept },
+      Math: { random: world.random },
+      WebSocket: class extends FakeSocket {
+        constructor(url: string, protocols: string[]) {
+          super(tab, url, protocols)
+          tab.sockets.push(this)
+          world.server.connect(this)
         }
-        members.push({ port, tab: this })
-        return port
       },
-      session: storage(this.session),
-      local: storage(browser.local),
-      hidden: () => this.hidden,
-      online: () => this.online,
-      listen: (name, job) => void (this.listeners[name] ??= []).push(job),
-      base: 'https://app.example.com/page',
-      console: {
-        info: (line: string) => void this.lines.push(line),
-        warn: (line: string) => void this.lines.push(line),
-        debug: (line: string) => void this.lines.push(line),
+      ...(browser.options.channel && {
+        BroadcastChannel: class implements ChannelLike {
+          onmessage: ((event: any) => void) | null = null
+          private readonly members: { port: ChannelLike; tab: Tab }[]
+          constructor(name: string) {
+            this.members = browser.channels.get(name) ?? []
+            browser.channels.set(name, this.members)
+            this.members.push({ port: this, tab })
+          }
+          postMessage(message: unknown): void {
+            const data: unknown = structuredClone(message)
+            for (const other of this.members) {
+              if (other.port !== this) world.after(1, () => (other.tab.frozen ? undefined : other.port.onmessage?.({ data })))
+            }
+          }
+        },
+      }),
+      navigator: {
+        get onLine() {
+          return tab.online
+        },
+        locks: browser.options.locks ? browser.locks : undefined,
       },
+      get localStorage() {
+        return storage(browser.local)
+      },
+      get sessionStorage() {
+        return storage(tab.session)
+      },
+      document: {
+        baseURI: 'https://app.example.com/page',
+        get visibilityState() {
+          return tab.hidden ? 'hidden' : 'visible'
+        },
+        addEventListener: listen,
+      },
+      addEventListener: listen,
+      console: { info: line, warn: line, debug: line },
     }
   }
 

@@ -5,15 +5,24 @@ import type { ServerFrame } from './frames';
  */
 /** What a user sees of it. */
 export type ConnectionState = 'idle' | 'connecting' | 'authing' | 'open' | 'backoff' | 'stopped';
-/** One socket; ids grow, and whatever a forgotten id still says is ignored. */
-export interface Link {
-    readonly id: number;
-    readonly phase: 'connecting' | 'authing' | 'open';
+export declare const enum Wait {
+    /** Nothing is being waited for. */
+    none = 0,
+    /** The network: a better moment may cut it short. */
+    network = 1,
+    /** The server asked for distance. */
+    server = 2,
+    /** The token was refused; then it will be replaced. */
+    token = 3,
+    /** The replacement is under way. */
+    refresh = 4
 }
 export interface Model {
-    /** The socket in use, and the one that will replace it in a drain. */
-    readonly main: Link | null;
-    readonly next: Link | null;
+    /** Id of the socket in use, 0: none. Ids grow, and whatever a forgotten one still says is ignored. */
+    readonly main: number;
+    readonly phase: 'connecting' | 'authing' | 'open';
+    /** Id of the socket that will replace it in a drain, 0: none. */
+    readonly next: number;
     readonly lastId: number;
     /** Failures in a row; a connection that stands for 30 s sets it to 0. */
     readonly attempt: number;
@@ -25,8 +34,7 @@ export interface Model {
     readonly frozen: boolean;
     /** The page has been hidden for so long that it needs no connection. */
     readonly asleep: boolean;
-    /** Why there is no connection: network trouble, the server's wish, a refused token, its replacement. */
-    readonly waiting: null | 'network' | 'server' | 'token' | 'refresh';
+    readonly waiting: Wait;
     /** From the last `error` frame; counts for the close that follows it. */
     readonly retryAfterMs: number;
     /** From the last `drain` frame. */
@@ -34,59 +42,61 @@ export interface Model {
     readonly beaconMs: number;
     readonly lastClose: number | null;
 }
-export type TimerName = 'connect' | 'retry' | 'watchdog' | 'stable' | 'drain' | 'standby' | 'probe' | 'hidden';
-export type Event = {
-    readonly type: 'wanted';
-    readonly value: boolean;
-} | {
-    readonly type: 'opened';
-    readonly id: number;
-    readonly authed: boolean;
+export declare const enum Timer {
+    /** The socket in use must get through within this time. */
+    connect = 0,
+    retry = 1,
+    /** The longest silence. */
+    watchdog = 2,
+    /** How long a connection must stand to count as good. */
+    stable = 3,
+    /** When to open the replacement. */
+    drain = 4,
+    /** The replacement must get through within this time. */
+    standby = 5,
+    /** The answer to a ping. */
+    probe = 6,
+    /** How long a hidden page keeps its connection. */
+    hidden = 7
 }
-/** Any message; frame is null when it could not be read, which still proves life. */
- | {
-    readonly type: 'frame';
-    readonly id: number;
-    readonly frame: ServerFrame | null;
-} | {
-    readonly type: 'closed';
-    readonly id: number;
-    readonly code: number;
-} | {
-    readonly type: 'timer';
-    readonly name: TimerName;
-} | {
-    readonly type: 'token' | 'refreshfailed' | 'online' | 'offline' | 'hidden' | 'visible';
-} | {
-    readonly type: 'freeze' | 'thaw' | 'wake' | 'restart';
-};
-export type Effect = {
-    readonly do: 'open' | 'close' | 'auth' | 'ping';
-    readonly id: number;
+export declare const enum On {
+    wanted = 0,
+    unwanted = 1,
+    /** A socket is open; with an argument: a token was presented. */
+    opened = 2,
+    /** A message came, argument: the frame, null when it could not be read, which still proves life. */
+    frame = 3,
+    /** Argument: the close code. */
+    closed = 4,
+    /** Id: the timer. */
+    timer = 5,
+    /** Another token is there. */
+    token = 6,
+    refreshFailed = 7,
+    online = 8,
+    offline = 9,
+    hidden = 10,
+    visible = 11,
+    freeze = 12,
+    thaw = 13,
+    wake = 14,
+    /** Begin anew, for another user. */
+    restart = 15
 }
-/** Arms the timer anew; null disarms it. */
- | {
-    readonly do: 'timer';
-    readonly name: TimerName;
-    readonly ms: number | null;
-} | {
-    readonly do: 'refresh';
-};
-export declare const limits: {
-    connectMs: number;
-    authMs: number;
-    silenceMs: number;
-    stableMs: number;
-    probeMs: number;
-    hiddenMs: number;
-    /** Spread after a network change or a wake: a whole office comes back at once. */
-    returnMs: number;
-    /** Spread after a restart that announced no drain. */
-    restartMs: number;
-    distanceMs: number;
-};
+/** What happened, to which socket or timer, and its argument. */
+export type Event = readonly [on: On, id?: number, argument?: ServerFrame | number | boolean | null];
+export declare const enum Do {
+    open = 0,
+    close = 1,
+    auth = 2,
+    ping = 3,
+    /** Arms the timer of that id anew; null disarms it. */
+    timer = 4,
+    refresh = 5
+}
+export type Effect = readonly [act: Do, id: number, ms?: number | null];
 export declare const initial: Model;
 /** The one word for a model. */
 export declare function stateOf(m: Model): ConnectionState;
 /** One step. roll is a fresh random number in [0, 1), the only chance in it. */
-export declare function step(before: Model, event: Event, roll: number): readonly [Model, readonly Effect[]];
+export declare function step(before: Model, [on, id, argument]: Event, roll: number): readonly [Model, readonly Effect[]];

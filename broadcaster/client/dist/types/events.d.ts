@@ -1,19 +1,12 @@
 import type { ConnectionState } from './connection';
+import type { State } from './frames';
 import type { ErrorCode } from './errors';
 import type { Trigger } from './guard';
-import type { Log } from './log';
 import type { RefreshNews } from './refresher';
 /** key: event; value: what its listeners get. None of it holds a token. */
 export interface KeyturnEvents {
     /** A newer state of the ring. */
-    readonly state: {
-        readonly ring: string;
-        readonly rev: number;
-        readonly key: string;
-        readonly kid: string;
-        readonly urgency: 'planned' | 'compromise';
-        readonly live: boolean;
-    };
+    readonly state: State;
     /** Another token is in use, or none. */
     readonly token: {
         readonly held: boolean;
@@ -24,12 +17,7 @@ export interface KeyturnEvents {
         readonly state: ConnectionState;
         readonly lastClose: number | null;
     };
-    readonly refresh: {
-        readonly phase: RefreshNews['phase'];
-        readonly trigger: Trigger;
-        readonly code: string | null;
-        readonly waitMs: number | null;
-    };
+    readonly refresh: RefreshNews;
     /** Something needs attention; `reason` is the server's own word, where it said one. */
     readonly failed: {
         readonly trigger: Trigger;
@@ -46,5 +34,5 @@ export interface Events {
     on<K extends keyof KeyturnEvents>(event: K, listener: Listener<K>): () => void;
     emit<K extends keyof KeyturnEvents>(event: K, news: KeyturnEvents[K]): void;
 }
-/** Listeners are called in order, at once; one that throws is reported and harms nobody. */
-export declare function createEvents(log: Log): Events;
+/** Listeners are called in order, at once; one that throws is reported as any uncaught error, and harms nobody. */
+export declare function createEvents(): Events;

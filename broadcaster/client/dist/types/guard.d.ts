@@ -1,5 +1,4 @@
-import type { Clock } from './clock';
-import type { Environment } from './environment';
+import type { Core } from './core';
 /** What set off a refresh. */
 export type Trigger = 'start' | 'event' | 'claims' | 'expiry' | 'manual' | 'signin' | '401' | '403' | 'socket';
 /**
@@ -13,14 +12,13 @@ export interface Guard {
     refused(generation: number): void;
     /** A token was accepted. */
     accepted(): void;
-    /** A new rev or a new user: one probe is allowed again. */
+    /** A new rev, a new user or a wish: one probe is allowed again. */
     renew(): void;
     open(): boolean;
     /** Whether a 403 under these claims has had its refresh. */
     spentOn(digest: string): boolean;
+    /** Notes that it has; '' forgets, because what was refused before may be granted now. */
     spend(digest: string): void;
-    /** The permissions or the key changed: what was refused before may be granted now. */
-    pardon(): void;
 }
 /** Builds the guard of a ring. The budget is the browser's (localStorage), the claims the tab's (sessionStorage). */
-export declare function createGuard(env: Environment, clock: Clock, ring: string): Guard;
+export declare function createGuard(core: Core, ring: string): Guard;

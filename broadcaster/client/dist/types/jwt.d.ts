@@ -1,6 +1,6 @@
 /**
- * What the client reads out of a token. It is read for scheduling and for telling tokens apart only: nothing
- * here is verified, and nothing may be allowed because of it.
+ * What the client reads out of a token, for scheduling and for telling tokens apart only: nothing here is
+ * verified, and nothing may be allowed because of it.
  */
 export interface Claims {
     readonly kid: string | null;
@@ -12,5 +12,5 @@ export interface Claims {
     /** Equal for tokens that grant the same subject the same under the same kid, however often reissued. */
     readonly digest: string;
 }
-/** Reads a compact JWS; null when it is none, or its header or payload is no JSON object. */
+/** Reads a compact JWS of at most 16 Ki characters; null when it is none, or a part of it is no JSON object. */
 export declare function readToken(token: unknown): Claims | null;

@@ -1,14 +1,14 @@
 import type { AuthFetch } from './authfetch';
-import type { Environment } from './environment';
+import type { ConnectionState } from './connection';
 import type { KeyturnEvents, Listener } from './events';
+import type { Scope } from './scope';
 import type { Settings } from './settings';
-import type { Status } from './status';
 /** Where things are. All of it is fixed once the client runs. */
-export interface Options extends Partial<Settings> {
+export interface Options {
     /** The ring whose keys sign the tokens; may be left out where the server has one ring only. */
     readonly ring?: string;
-    /** Origins whose requests carry the token; default: the page's own. `self` names that one. */
-    readonly origins?: string | readonly string[];
+    /** Origins whose requests carry the token, by commas or spaces; default `self`, the page's own. */
+    readonly origins?: string;
     /** Default `/v1/stream` of the page's origin; null: no connection. */
     readonly streamUrl?: string | null;
     /** Default `/auth/refresh`. */
@@ -19,10 +19,11 @@ export interface Options extends Partial<Settings> {
     readonly manual?: boolean;
     /** The ring needs no token to be listened to. */
     readonly public?: boolean;
+    readonly settings?: Partial<Settings>;
 }
 /** The client. All functions may be called at any time and in any number at once. */
 export interface Keyturn {
-    /** Changes settings; unknown names throw. */
+    /** Changes settings; unknown names throw, values that will not do become the default. */
     configure(changes: Partial<Settings>): void;
     /** A token that is good for use, refreshed first if it is about to expire; null when nobody is signed in. */
     getToken(): Promise<string | null>;
@@ -30,7 +31,7 @@ export interface Keyturn {
     refresh(): Promise<string>;
     /** `fetch` that adds the token and recovers from 401 and 403; for the configured origins only. */
     readonly fetch: AuthFetch;
-    /** Ends the session here, at the server, and in all tabs of this browser. */
+    /** Ends the session here and in all tabs of this browser at once, then at the server; rejects if that fails. */
     logout(): Promise<void>;
     /** To be called after a sign-in: fetches the new user's token. Rejects with a KeyturnError. */
     signedIn(): Promise<void>;
@@ -39,5 +40,32 @@ export interface Keyturn {
     /** Calls listener at each event; returns the function that ends it. */
     on<K extends keyof KeyturnEvents>(event: K, listener: Listener<K>): () => void;
 }
+/** A snapshot for people and support: no token, no part of one. */
+export interface Status {
+    readonly ring: string;
+    readonly socket: ConnectionState;
+    readonly lastClose: number | null;
+    readonly rev: number | null;
+    /** Public name and kid of the current key. */
+    readonly key: string | null;
+    readonly kid: string | null;
+    readonly live: boolean | null;
+    readonly token: {
+        readonly key: string | null;
+        readonly kid: string | null;
+        readonly iat: number | null;
+        readonly exp: number | null;
+        readonly length: number;
+        readonly leftMs: number;
+    } | null;
+    /** Until the planned refresh, 0 when it is due, null when none is planned. */
+    readonly plannedMs: number | null;
+    readonly breaker: 'open' | 'closed';
+    /**
+     * How often, since the page was loaded. key: `<trigger>.<phase>` of a refresh, `adopted` (a sibling's token),
+     * `failures` (requests refused), `replays`, `blocked` (by a loop guard)
+     */
+    readonly counters: Readonly<Record<string, number>>;
+}
 /** Builds a client and starts it: it asks for a token once, connects, and keeps the token fresh from then on. */
-export declare function createKeyturn(options?: Options, env?: Environment): Keyturn;
+export declare function createKeyturn(options?: Options, scope?: Scope): Keyturn;

@@ -1,13 +1,8 @@
-import type { Event } from './connection';
-import type { Environment } from './environment';
-/** What the life of the page drives. */
-export interface PageParts {
-    readonly dispatch: (event: Event) => void;
-    /** Lets go of fetch and lock: a page that holds one can't enter the back/forward cache. */
-    readonly suspend: () => void;
-    readonly resume: () => void;
-    /** Does what has become due. */
-    readonly look: () => void;
-}
-/** Follows visibility, network, back/forward cache and sleep, for as long as the page lives. */
-export declare function watchPage(env: Environment, p: PageParts): void;
+import type { Connection } from './socket';
+import type { Core } from './core';
+import type { Refresher } from './refresher';
+/**
+ * Follows visibility, network, back/forward cache and sleep, for as long as the page lives. look does what has
+ * become due; it comes first, since a probe or a reconnect with an expired token would be refused.
+ */
+export declare function watchPage(core: Core, look: () => void, { dispatch }: Connection, { suspend, resume }: Refresher): void;

@@ -3,8 +3,8 @@
  * bearer token to strangers.
  */
 /** Reads a list of origins, separated by commas or spaces; `self` is the page's own. Throws on anything else. */
-export declare function parseOrigins(list: string | readonly string[], base: string): readonly string[];
-/** Whether a request is one to carry the token. */
-export declare function isProtected(url: URL, origins: readonly string[], authEndpoints: readonly string[]): boolean;
-/** The endpoints that a refresh endpoint implies, as origin and path. */
-export declare function authEndpointsOf(refreshUrl: string, logoutUrl: string): readonly string[];
+export declare function parseOrigins(list: string, base: string): readonly string[];
+/** The addresses, without their query, that never get a token and never cause a refresh. */
+export declare function authEndpoints(refreshUrl: string, logoutUrl: string): readonly string[];
+/** An address without query and fragment. */
+export declare function bare(url: string): string;

@@ -1,6 +1,5 @@
-import type { Clock } from './clock';
+import type { Core } from './core';
 import type { Outcome } from './endpoint';
-import type { Environment } from './environment';
 import { KeyturnError } from './errors';
 import type { Guard, Trigger } from './guard';
 import type { Tabs } from './tabs';
@@ -8,9 +7,9 @@ import type { Held, Vault } from './vault';
 /** Gets new tokens: one attempt at a time in this tab, one fetch at a time in this browser. */
 export interface Refresher {
     /**
-     * A token newer than generation `used`. Callers at the same time share one attempt. Waits out a busy server
-     * for as long as it takes; rejects with a KeyturnError when the session is over, the user has signed out,
-     * the guard refuses, or the third attempt has failed.
+     * A token newer than generation `used`, by default the present one. Callers at the same time share one attempt.
+     * Waits out a busy server for as long as it takes; rejects with a KeyturnError when the session is over, the
+     * user has signed out, the guard refuses, or the third attempt has failed.
      */
     refresh(trigger: Trigger, used?: number): Promise<Held>;
     /** Ends what is under way: the user is gone. */
@@ -19,24 +18,15 @@ export interface Refresher {
     suspend(): void;
     resume(): void;
 }
-export interface RefresherParts {
-    readonly env: Environment;
-    readonly clock: Clock;
-    readonly vault: Vault;
-    readonly guard: Guard;
-    readonly tabs: Tabs;
-    readonly ask: (hint: string | null, signal: AbortSignal) => Promise<Outcome>;
-    /** Whether the ring's state asks to replace this token too. */
-    readonly stale: (held: Held) => boolean;
-    readonly told: (news: RefreshNews) => void;
-}
 /** How a refresh goes, for events, counters and logs. */
 export interface RefreshNews {
+    /** done: a new token; skipped: a sibling had one; blocked: the guard refused. */
     readonly phase: 'started' | 'waiting' | 'done' | 'skipped' | 'failed' | 'ended' | 'blocked';
     readonly trigger: Trigger;
-    /** For `waiting`: how long; for failures: the stable reason. */
-    readonly waitMs?: number;
+    /** The stable reason of a failure. */
     readonly code?: string;
-    readonly error?: KeyturnError;
+    /** How long until the next attempt. */
+    readonly waitMs?: number;
 }
-export declare function createRefresher(p: RefresherParts): Refresher;
+/** ask gets a token; stale says whether the ring's state asks to replace the one in use; told hears the news. */
+export declare function createRefresher(core: Core, vault: Vault, guard: Guard, tabs: Tabs, ask: (hint: string | null, signal: AbortSignal) => Promise<Outcome>, stale: () => boolean, told: (news: RefreshNews, error?: KeyturnError) => void): Refresher;

@@ -10,9 +10,9 @@ export interface Settings {
     readonly debug: boolean;
     /** Which 403 is answered by a refresh: each one once per claims, only under a stale key, none. */
     readonly refreshOn403: RefreshOn403;
-    /** Time for the server to process a change of permissions before a 403 refreshes, in ms. */
+    /** Time for the server to process a change of permissions before a 403 refreshes, in ms; at most a minute. */
     readonly refreshDelayMs: number;
-    /** How often an answer that says "try again" is waited for, per request; at most 10. */
+    /** How often an answer that says "try again" is waited for, per request. */
     readonly maxRetries: number;
 }
 export declare const defaults: Settings;
@@ -20,4 +20,4 @@ export declare const defaults: Settings;
  * Settings with changes applied. A value that will not do becomes the default; a name that is none throws, and
  * then nothing has changed.
  */
-export declare function configured(before: Settings, changes: unknown): Settings;
+export declare function configured(before: Settings, changes: object): Settings;

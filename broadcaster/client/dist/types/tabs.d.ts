@@ -1,4 +1,4 @@
-import type { Environment } from './environment';
+import type { Core } from './core';
 import type { Held, Vault } from './vault';
 /**
  * The other tabs of this browser: who refreshes, and who is told. Works without locks and without a channel,
@@ -14,5 +14,5 @@ export interface Tabs {
     /** Tells the siblings that the user is gone. */
     leave(): void;
 }
-/** Joins the tabs of a ring; adopted is called after a sibling's token was taken over. */
-export declare function joinTabs(env: Environment, ring: string, vault: Vault, now: () => number, adopted: (held: Held) => void, left: () => void): Tabs;
+/** Joins the tabs of a ring: adopted is called after a sibling's token was taken over, left after its logout. */
+export declare function joinTabs(core: Core, ring: string, vault: Vault, adopted: () => void, left: () => void): Tabs;

@@ -1,4 +1,4 @@
-import type { Clock } from './clock';
+import type { Core } from './core';
 import type { Claims } from './jwt';
 /** A token as somebody gave it: the refresh endpoint, the app, or a sibling tab. */
 export interface Answer {
@@ -21,6 +21,8 @@ export interface Held extends Answer {
     /** Counts the tokens this tab has held; a request remembers the one it carried. */
     readonly generation: number;
 }
+/** Who brings a token: this tab's refresh, the app's own source, or a sibling tab. */
+export type Bearer = 'refresh' | 'app' | 'sibling';
 /** Token in memory, nowhere else. */
 export interface Vault {
     held(): Held | null;
@@ -28,18 +30,19 @@ export interface Vault {
     login(): number;
     /** Life left in ms, by elapsed time; Infinity where nobody told, 0 without a token. */
     leftMs(): number;
-    /** Takes a token that this tab asked for. Null when it can't be read. */
-    take(answer: Answer, askedAt: number): Held | null;
-    /** Takes somebody else's token if it is newer: a sibling's of the same subject only, the app's own of any. */
-    adopt(answer: Answer, wallAt: number, own?: boolean): Held | null;
+    /**
+     * Takes a token asked for at wallAt (Unix ms); null when it is not taken. One from elsewhere must be newer than
+     * the one in use, and a sibling's of the same subject, and asked for after the last logout.
+     */
+    take(answer: Answer, wallAt: number, from: Bearer): Held | null;
     /** Adds what the server told of the token of a generation: its key, and the life it has left at most. */
     learn(generation: number, key: string, ttlMs: number): void;
     /** Forgets the token. Whatever was asked for before at (Unix ms) is refused from now on. */
-    forget(at?: number): void;
-    /** The newest logout known, in Unix ms; grows only. */
+    forget(at: number): void;
+    /** The newest logout known, in Unix ms; grows only. 0: none. */
     forgotten(): number;
     /** True when no session is known: nobody asks again until a sign-in. */
     signedOut(): boolean;
 }
 /** Builds an empty vault; changed is called after each change of the token. */
-export declare function createVault(clock: Clock, changed: (held: Held | null) => void): Vault;
+export declare function createVault(core: Core, changed: (held: Held | null) => void): Vault;

@@ -1,21 +1,19 @@
 import type { Problem } from './problem';
-/** When a 403 is answered by a refresh. */
+/** When a 403 is answered by a refresh: once for the same claims, only under a stale key, never. */
 export type RefreshOn403 = 'once' | 'ifStale' | 'never';
 /** A refused request, as far as the verdict needs it. */
 export interface Refused extends Problem {
-    readonly status: 401 | 403;
+    readonly status: number;
     /** Refreshed or replayed already, or the caller forbade it. */
     readonly attempted: boolean;
     readonly replayable: boolean;
-    readonly idempotent: boolean;
-    /** How often an answer that says "try again" has been waited for. */
-    readonly waits: number;
-    readonly maxRetries: number;
+    /** An answer that says "try again" may be waited for once more. */
+    readonly mayWait: boolean;
     /** A newer token than the request's is there. */
     readonly newer: boolean;
     /** The newer token grants something else than the request's. */
     readonly otherClaims: boolean;
-    /** The ring's state asks to replace the request's token. */
+    /** The ring's state asks to replace the token. */
     readonly stale: boolean;
     /** A refresh for these claims has been tried. */
     readonly spent: boolean;
@@ -23,28 +21,22 @@ export interface Refused extends Problem {
     readonly inFlight: boolean;
     readonly on403: RefreshOn403;
 }
-export type Verdict = 
-/** Hand the answer to the caller; line is what the console says about it. */
-{
-    readonly do: 'return';
-    readonly line?: string;
+export declare const enum Act {
+    /** Hand the answer to the caller. */
+    give = 0,
+    /** Wait as told, then send again as it is. */
+    again = 1,
+    /** Send again with the newer token. */
+    replay = 2,
+    /** Refresh, then send again. */
+    refresh = 3,
+    /** Give the server time to process a change of permissions, refresh, then send again. */
+    refreshClaims = 4,
+    /** As refreshClaims, by joining the one under way. */
+    join = 5
 }
-/** Wait, then send again as it is. */
- | {
-    readonly do: 'again';
-    readonly afterMs: number;
-}
-/** Send again with the newer token. */
- | {
-    readonly do: 'replay';
-}
-/** Refresh, then send again; because of claims: first wait for the server, or join who already does. */
- | {
-    readonly do: 'refresh';
-    readonly claims: boolean;
-    readonly join: boolean;
-    readonly replay: boolean;
-};
+/** What to do, and what the console says about it. */
+export type Verdict = readonly [Act, string?];
 /**
  * What to do with a refused request: at most one refresh and one replay after it, whatever comes. Only an
  * unknown kid that is worth waiting for is sent again more often, and never refreshed for.
