@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"text/tabwriter"
 
 	"github.com/keyturn/keyturn/auth"
 	"github.com/keyturn/keyturn/watcher/admin"
@@ -94,22 +95,18 @@ func (d *demo) welcome(public, inner string) error {
 	if d.dir != defaultDevData {
 		flag = " --data-dir " + d.dir
 	}
-	_, err := fmt.Fprintf(d.out, `
-keyturn is ready.
-
-  page      %s
-  admin     %s
-  key file  %s
-
-Try, while the page is open:
-
-  keyturn rotate %s%s                turn the key; no request fails
-  keyturn rotate %s --compromise%s   drop it at once, as leaked
-  keyturn status%s                     who is on which key
-  edit %s: add a key, make it current, the other previous
-  curl -H "Authorization: Bearer $(keyturn token %s --subject me%s)" %s/api/hello
-
-(From a checkout, keyturn is "go run ./cmd/keyturn".) Stop with Ctrl-C; the data stays in %s.
-`, public, inner, d.secret, demoRing, flag, demoRing, flag, flag, d.secret, demoRing, flag, public, d.dir)
-	return err
+	w := tabwriter.NewWriter(d.out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(w, "\nkeyturn is ready.\n\n  page\t%s\n  admin\t%s\n  key file\t%s\n\n", public, inner, d.secret)
+	fmt.Fprintf(w, "Open the page, sign in by any name, and try:\n\n")
+	for _, line := range [][2]string{
+		{"keyturn rotate " + demoRing + flag, "turn the key; no request fails"},
+		{"keyturn rotate " + demoRing + " --compromise" + flag, "drop it at once, as leaked"},
+		{"keyturn status" + flag, "who is on which key"},
+		{"edit " + d.secret, "add a key, make it current and the other previous"},
+	} {
+		fmt.Fprintf(w, "  %s\t%s\n", line[0], line[1])
+	}
+	fmt.Fprintf(w, "\n  curl -H \"Authorization: Bearer $(keyturn token %s --subject me%s)\" %s/api/hello\n\n", demoRing, flag, public)
+	fmt.Fprintf(w, "From a checkout, keyturn is: go run ./cmd/keyturn. Ctrl-C stops it; the data stays in %s.\n", d.dir)
+	return w.Flush()
 }

@@ -75,7 +75,14 @@ func newProcess(c Config, w world, logs io.Writer, d *demo) (*process, error) {
 	}
 	p.health = newHealth(waitList(c)...)
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), p.info())
-	return p, p.listen()
+	if err := p.listen(); err != nil {
+		return nil, err
+	}
+	if d != nil { // the page's own origin, known once the port is
+		public, _ := p.addresses()
+		p.config.Broadcast.Origins = d.origins(public)
+	}
+	return p, nil
 }
 
 // waitList names what ready waits for.
@@ -164,7 +171,7 @@ func (p *process) servePublic(w http.ResponseWriter, r *http.Request) {
 }
 
 // newHub makes the hub over all rings that browsers may follow.
-func (p *process) newHub(origins []string) error {
+func (p *process) newHub() error {
 	c := p.config.Broadcast
 	var rings []broadcaster.Ring
 	for _, name := range p.broadcastRings() {
@@ -175,7 +182,7 @@ func (p *process) newHub(origins []string) error {
 		rings = append(rings, r)
 	}
 	hub, err := broadcaster.New(broadcaster.Config{
-		Rings: rings, Origins: origins, TrustedProxies: c.TrustedProxies,
+		Rings: rings, Origins: c.Origins, TrustedProxies: c.TrustedProxies,
 		Limits: broadcaster.Limits{
 			UpgradesPerSecond: offAtZero(c.Limits.UpgradesPerSecond), PerAddress: offAtZero(c.Limits.PerAddress),
 			UnauthenticatedPerAddress: offAtZero(c.Limits.UnauthenticatedPerAddress), ExemptLoopback: p.demo != nil,
@@ -228,14 +235,14 @@ func (p *process) newAPI() error {
 }
 
 // newSignin opens the session store; it blocks until it answers or ctx ends.
-func (p *process) newSignin(ctx context.Context, origins []string) (*signin.Service, error) {
+func (p *process) newSignin(ctx context.Context) (*signin.Service, error) {
 	a := p.config.Auth
 	r := p.rings[a.Ring]
 	return signin.New(ctx, signin.Config{
 		Conn: p.spine.conn, Replicas: p.spine.replicas, Keyring: r.keys.Load().Keyring(),
 		Claims: signin.FileClaims(a.Claims.File), Issuer: a.Issuer, Audience: a.Audience,
 		TokenLifetime: r.config.TokenLifetime, SessionLifetime: a.SessionLifetime,
-		Origins: origins, PerSecond: r.config.Refresh.PerSecond, Issuers: p.reporter.liveIssuers,
+		Origins: p.config.Broadcast.Origins, PerSecond: r.config.Refresh.PerSecond, Issuers: p.reporter.liveIssuers,
 		Insecure: p.demo != nil, DevLogin: p.demo != nil, Logger: p.log, Registerer: p.registry,
 	})
 }

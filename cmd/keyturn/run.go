@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -63,12 +64,8 @@ func (p *process) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	public, _ := p.addresses()
-	origins := p.config.Broadcast.Origins
-	if p.demo != nil {
-		origins = p.demo.origins(public)
-	}
-	if err := p.startHub(origins); err != nil {
+	p.awaitFirstLooks(ctx)
+	if err := p.startHub(); err != nil {
 		return err
 	}
 	if err := p.newAPI(); err != nil {
@@ -76,7 +73,7 @@ func (p *process) start(ctx context.Context) (err error) {
 	}
 	p.apiGate.open(p.api)
 	for _, r := range p.rings {
-		p.running.keys = append(p.running.keys, p.startKeys(r, origins))
+		p.running.keys = append(p.running.keys, p.startKeys(r))
 	}
 	p.running.pulse = []*actor{
 		p.actors.start("pulse", func(ctx context.Context) error { return p.health.pulse(ctx, p.touch) }),
@@ -104,8 +101,31 @@ func (p *process) startRing(rc RingConfig) error {
 	return nil
 }
 
-func (p *process) startHub(origins []string) error {
-	if err := p.newHub(origins); err != nil {
+// firstLooks is how long the feed waits for the watchers' first rows. Without
+// them it would tell browsers that nobody watches, until it asks again.
+const firstLooks = 3 * time.Second
+
+// awaitFirstLooks waits until each ring's watcher has reported a look, or for
+// as long as is worth it: a store that can't be read must not keep the rest.
+func (p *process) awaitFirstLooks(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, firstLooks)
+	defer cancel()
+	for name := range p.rings {
+		for !p.hasLooked(ctx, name) {
+			if !pause(ctx, 20*time.Millisecond) {
+				return
+			}
+		}
+	}
+}
+
+func (p *process) hasLooked(ctx context.Context, ring string) bool {
+	rows, err := p.spine.rows.Watchers(ctx, ring)
+	return err == nil && slices.ContainsFunc(rows, func(r rotation.WatcherRow) bool { return !r.LookedAt.IsZero() })
+}
+
+func (p *process) startHub() error {
+	if err := p.newHub(); err != nil {
 		return err
 	}
 	names := make([]string, len(p.config.Rings))
@@ -139,7 +159,7 @@ func (p *process) startHub(origins []string) error {
 
 // startKeys waits for the ring's keys and runs them; with the ring that signs,
 // sign-in follows.
-func (p *process) startKeys(r *ring, origins []string) *actor {
+func (p *process) startKeys(r *ring) *actor {
 	name := r.config.Name
 	return p.actors.start("keys "+name, func(ctx context.Context) error {
 		if err := r.openKeys(ctx, p.config, p.instance, p.spine, p.log, p.registry); err != nil {
@@ -147,7 +167,7 @@ func (p *process) startKeys(r *ring, origins []string) *actor {
 		}
 		p.health.have(keysOf(name))
 		if name == p.config.Auth.Ring {
-			service, err := p.newSignin(ctx, origins)
+			service, err := p.newSignin(ctx)
 			if err != nil {
 				return fmt.Errorf("sign-in: %w", err)
 			}

@@ -33,6 +33,7 @@ function showToken() {
     byId('token-kid').textContent = '–'
     byId('token-note').textContent = 'not signed in'
     byId('life').style.strokeDasharray = '0 100'
+    byId('life').style.opacity = '0' // round ends would leave a dot
   }
   byId('socket').textContent = `socket: ${socket}`
   byId('socket').dataset.state = socket
@@ -51,6 +52,7 @@ function showLife(token) {
   const whole = token.leftMs + (Date.now() - issued)
   const share = Math.max(0, Math.min(100, (100 * token.leftMs) / Math.max(1, whole)))
   byId('life').style.strokeDasharray = `${share} ${100 - share}`
+  byId('life').style.opacity = '1'
 }
 
 function ago(ms) {
@@ -66,7 +68,7 @@ keyturn.on('token', (news) => {
   showUser()
 })
 keyturn.on('socket', showToken)
-keyturn.on('state', () => { void showRing() })
+keyturn.on('state', () => { void loadRing() })
 keyturn.on('sessionended', () => { held = false; showToken(); showUser() })
 setInterval(showToken, 1000)
 
@@ -114,16 +116,27 @@ async function problem(answer) {
 
 // ---- the ring ------------------------------------------------------------
 
-async function showRing() {
-  const answer = await fetch(`/v1/state?ring=${ring}`).catch(() => null)
+let state = null // the last state frame
+let stateAt = 0 // Date.now() when it came: its durations are relative to that
+
+async function loadRing() {
+  // The durations in a state change from second to second: no cache.
+  const answer = await fetch(`/v1/state?ring=${ring}`, { cache: 'no-store' }).catch(() => null)
   if (!answer?.ok) {
     byId('ring-note').textContent = 'the server does not answer'
     return
   }
-  const state = await answer.json()
+  state = await answer.json()
+  stateAt = Date.now()
+  showRing()
+}
+
+function showRing() {
+  if (state === null) return
+  const passed = Date.now() - stateAt
   const rows = [...state.pending.map((k) => keyRow('pending', k.kid, 'next'))]
-  if (state.kid) rows.push(keyRow('current', state.kid, `signs since ${ago(state.sinceMs)}`))
-  rows.push(...state.retiring.map((k) => keyRow('retiring', k.kid, `verifies ${ago(k.forMs)} more`)))
+  if (state.kid) rows.push(keyRow('current', state.kid, `signs since ${ago(state.sinceMs + passed)}`))
+  rows.push(...state.retiring.map((k) => keyRow('retiring', k.kid, `verifies ${ago(k.forMs - passed)} more`)))
   byId('keys').replaceChildren(...rows)
   byId('ring-note').textContent = state.urgency === 'compromise' ? `rev ${state.rev} · a leaked key was dropped` : `rev ${state.rev}`
   const live = byId('live')
@@ -147,8 +160,9 @@ function element(name, text, className) {
   return e
 }
 
-void showRing()
-setInterval(showRing, 5000)
+void loadRing()
+setInterval(loadRing, 10_000)
+setInterval(showRing, 1000)
 
 // ---- calls ---------------------------------------------------------------
 
