@@ -30,7 +30,7 @@ const (
 	lookedFine  outcome = iota // whether or not something changed
 	lookedStale                // older than the state
 	storeFailed
-	logFailed   // see unlooked
+	logFailed // see unlooked
 )
 
 // errand is what is due.
