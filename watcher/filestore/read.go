@@ -1,7 +1,6 @@
 package filestore
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -75,9 +74,6 @@ func readOpen(f *os.File) (reading, error) {
 func (r reading) is(info os.FileInfo) bool {
 	return os.SameFile(r.info, info) && r.info.Size() == info.Size() && r.info.ModTime().Equal(info.ModTime())
 }
-
-// sameBytes reports whether both readings found the same text.
-func (r reading) sameBytes(o reading) bool { return bytes.Equal(r.data, o.data) }
 
 // loaded is a file that was read and understood.
 type loaded struct {
