@@ -79,6 +79,25 @@ func (s *Server) Start(t testing.TB) {
 	s.current = ns
 }
 
+// StartFor starts a stopped server, lets do work on a connection of its own, and
+// only then lets connections made earlier back in.
+func (s *Server) StartFor(t testing.TB, do func(nc *nats.Conn)) {
+	t.Helper()
+	ns, err := embedded.Start(embedded.Config{Dir: s.dir})
+	if err != nil {
+		t.Fatalf("natstest: %v", err)
+	}
+	nc, err := nats.Connect("", nats.InProcessServer(ns))
+	if err != nil {
+		t.Fatalf("natstest: %v", err)
+	}
+	do(nc)
+	nc.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current = ns
+}
+
 // Stop stops the server; connections stay and try to come back.
 func (s *Server) Stop(t testing.TB) {
 	t.Helper()
