@@ -49,7 +49,7 @@ func Again(remembered, head State, now time.Time) (State, Change) {
 func (d *draft) recall(lost State) (added, leaked bool) {
 	for _, g := range lost.Gone {
 		if g.Why == WhyCompromised {
-			a, l := d.condemn(Key{Name: g.Key, KID: g.KID, Version: g.Version})
+			a, l := d.condemn(g.key())
 			added, leaked = added || a, leaked || l
 		}
 	}

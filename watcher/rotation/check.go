@@ -132,7 +132,7 @@ func checkGone(s State) error {
 	for _, g := range s.Gone {
 		_, live := s.Key(g.Key)
 		switch {
-		case !fits(g.Key) || g.KID != "" && !fits(g.KID) || g.Version != "" && !fits(g.Version):
+		case !fits(g.Key) || g.KID != "" && !fits(g.KID) || g.Version != "" && !fits(g.Version) || g.Algorithm != "" && !fits(g.Algorithm):
 			return fmt.Errorf("gone key %.80q: want a name, and members of at most %d printable bytes", g.Key, MaxString)
 		case g.Why != WhyRetired && g.Why != WhyAbandoned && g.Why != WhyCompromised:
 			return fmt.Errorf("gone key %.80q: why %.40q: want %q, %q or %q", g.Key, g.Why, WhyRetired, WhyAbandoned, WhyCompromised)
@@ -184,13 +184,13 @@ func fits(s string) bool {
 // size is the length of the encoded state in bytes, or a lower bound of it
 // where even the greatest possible length is within maxState.
 func size(s State) int {
-	const perKey, perGone, fixed, escaped = 300, 60, 600, 6
+	const perKey, perGone, fixed, escaped = 300, 80, 600, 6
 	n := len(s.Ring) + len(s.Seen) + len(s.Cause.Change)
 	for _, k := range s.Keys {
 		n += len(k.Name) + len(k.KID) + len(k.Version) + len(k.Algorithm)
 	}
 	for _, g := range s.Gone {
-		n += len(g.Key) + len(g.KID) + len(g.Version)
+		n += len(g.Key) + len(g.KID) + len(g.Version) + len(g.Algorithm)
 	}
 	for _, r := range s.Revoke {
 		n += len(r)

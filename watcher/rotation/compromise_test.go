@@ -140,7 +140,7 @@ func TestRevokingAnythingButTheCurrentKeyTakesItOutAtOnce(t *testing.T) {
 		if _, live := s.state.Key(name); live || len(s.state.Revoke) != 0 {
 			t.Errorf("%s: got %+v", name, s.state)
 		}
-		if s.state.Gone[0] != (rotation.Gone{Key: name, KID: "kid-" + name, Version: name, Why: rotation.WhyCompromised}) {
+		if s.state.Gone[0] != (rotation.Gone{Key: name, KID: "kid-" + name, Version: name, Algorithm: "HS256", Why: rotation.WhyCompromised}) {
 			t.Errorf("%s: gone %+v", name, s.state.Gone)
 		}
 		wantNothing(t, s.revoke(name))

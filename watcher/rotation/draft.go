@@ -46,7 +46,7 @@ func (d *draft) retire(k Key) {
 // bury remembers that k is gone. A compromised key stays that.
 func (d *draft) bury(k Key, why string) {
 	d.gone = slices.DeleteFunc(d.gone, func(g Gone) bool { return g.Key == k.Name })
-	d.gone = append(d.gone, Gone{Key: k.Name, KID: k.KID, Version: k.Version, Why: why})
+	d.gone = append(d.gone, k.gone(why))
 }
 
 // raise takes a key out of the gone, if it is there.
@@ -169,7 +169,7 @@ func (d *draft) drop(s *State, stage Stage) (freed int) {
 	freed = encoded(k)
 	if stage == Retiring {
 		d.alarm(alarmTooMany, k.Name, "key %s went before its time, which ended first: a ring carries %d keys; turn keys less often", k.Name, MaxKeys)
-		g := Gone{Key: k.Name, KID: k.KID, Version: k.Version, Why: WhyRetired}
+		g := k.gone(WhyRetired)
 		s.Gone = append(s.Gone, g)
 		return freed - encoded(g)
 	}

@@ -86,12 +86,12 @@ func printsOf(prev State, seen Snapshot) map[string]Print {
 			continue
 		}
 		for _, k := range prev.Keys {
-			if _, known := prints[k.Name]; !known && holds(k, s) {
+			if _, known := prints[k.Name]; !known && k.Version == s.Version && k.KID == s.KID {
 				prints[k.Name] = s.Print
 			}
 		}
 		for _, g := range prev.Gone {
-			if _, known := prints[g.Key]; !known && held(g, s) {
+			if _, known := prints[g.Key]; !known && g.Version != "" && g.Version == s.Version && g.KID == s.KID {
 				prints[g.Key] = s.Print
 			}
 		}
@@ -104,9 +104,10 @@ func holds(k Key, s Seen) bool {
 	return k.Version == s.Version && k.KID == s.KID && k.Algorithm == s.Algorithm
 }
 
-// held is holds for a gone key, of which less is remembered.
+// held is holds for a gone key, of which less may be remembered.
 func held(g Gone, s Seen) bool {
-	return g.Version != "" && g.Version == s.Version && (g.KID == s.KID || g.KID == "" && !s.Several)
+	return g.Version != "" && g.Version == s.Version &&
+		(g.KID == s.KID || g.KID == "" && !s.Several) && (g.Algorithm == s.Algorithm || g.Algorithm == "")
 }
 
 func match(prev State, prints map[string]Print, s Seen) sight {
@@ -127,19 +128,23 @@ func match(prev State, prints map[string]Print, s Seen) sight {
 	}
 	for i := range prev.Gone {
 		g := &prev.Gone[i]
-		if out.live == nil && out.gone == nil && (held(*g, s) && !other(g.Key) || g.KID == s.KID && same(g.Key)) {
+		if out.live == nil && out.gone == nil && (held(*g, s) && !other(g.Key) || g.KID == s.KID && g.Algorithm == s.Algorithm && same(g.Key)) {
 			out.gone = g
 		}
 	}
-	for _, g := range prev.Gone { // the same value again under another kid is no other secret
-		unread := prints[g.Key] == "" && g.Version == s.Version && g.Version != "" && !s.Several && out.live == nil
-		if g.Why == WhyCompromised && (same(g.Key) || unread) {
+	// The value of a leaked key is the same leak under another kid. Where there is no print to compare, its version tells.
+	leak := func(name, version string) bool {
+		_, known := prints[name]
+		return same(name) || !known && version == s.Version && !s.Several && out.live == nil
+	}
+	for _, g := range prev.Gone {
+		if g.Why == WhyCompromised && leak(g.Key, g.Version) {
 			out.leak = g.Key
 		}
 	}
-	for _, r := range prev.Revoke {
-		if same(r) && (out.live == nil || out.live.Name != r) {
-			out.leak = r
+	for _, name := range prev.Revoke {
+		if k, live := prev.Key(name); live && (out.live == nil || out.live.Name != name) && leak(name, k.Version) {
+			out.leak = name
 		}
 	}
 	return out

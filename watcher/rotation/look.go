@@ -34,6 +34,12 @@ func (d *draft) read(seen Snapshot) look {
 	if seen.Deleted { // values can't be read any more; that says nothing about keys
 		return l
 	}
+	seen.Keys = slices.DeleteFunc(slices.Clone(seen.Keys), func(s Seen) bool {
+		if rank(s.Stage) < 0 {
+			d.alarm(alarmMalformed, "", "version %.80q of the store is left out: its stage %.40q is none of pending, current and retiring", s.Version, s.Stage)
+		}
+		return rank(s.Stage) < 0
+	})
 	l.prints = printsOf(prev, seen)
 	sights, unreadable := identify(prev, seen, l.prints)
 	for _, s := range unreadable {

@@ -125,6 +125,7 @@ func TestAnUnusableLookChangesNothingAndSaysSo(t *testing.T) {
 		{"a current key without algorithm", look("2", with(cur("k2"), func(s *rotation.Seen) { s.Algorithm = "" })), "malformed"},
 		{"a version too long", look("2", with(cur("k2"), func(s *rotation.Seen) { s.Version = long })), "malformed"},
 		{"a kid with a line break", look("2", cur("k1"), with(pen("k2"), func(s *rotation.Seen) { s.KID = "a\nb" })), "malformed"},
+		{"a stage that is none", look("2", cur("k1"), with(pen("k2"), func(s *rotation.Seen) { s.Stage = "previous" })), "malformed"},
 		{"another ring", rotation.Snapshot{Ring: "other", Keys: []rotation.Seen{cur("k2")}}, "foreign_look"},
 	}
 	for _, tt := range tests {

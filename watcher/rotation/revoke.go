@@ -32,8 +32,7 @@ func Revoke(prev State, key string, p Policy, now time.Time) (State, Change, err
 	row := rowCompromised
 	switch {
 	case !live:
-		g := prev.Gone[gone]
-		d.bury(Key{Name: g.Key, KID: g.KID, Version: g.Version}, WhyCompromised)
+		d.bury(prev.Gone[gone].key(), WhyCompromised)
 	case k.Stage == Current:
 		row = rowRevoke
 		d.intents = append(d.intents, key)

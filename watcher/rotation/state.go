@@ -47,10 +47,11 @@ const (
 
 // Gone is a key that stays out while the store shows it as anything but current.
 type Gone struct {
-	Key     string `json:"key"`
-	KID     string `json:"kid,omitempty"`
-	Version string `json:"version,omitempty"`
-	Why     string `json:"why"` // WhyRetired, WhyAbandoned or WhyCompromised
+	Key       string `json:"key"`
+	KID       string `json:"kid,omitempty"`
+	Version   string `json:"version,omitempty"`   // the store's version that held it last
+	Algorithm string `json:"algorithm,omitempty"` // JWS alg
+	Why       string `json:"why"`                 // WhyRetired, WhyAbandoned or WhyCompromised
 }
 
 // Plan spreads the refreshes that a state causes: a client refreshes at a
@@ -87,6 +88,16 @@ type State struct {
 	Deleted bool     `json:"deleted,omitempty"`
 	Refresh Plan     `json:"refresh"`
 	Cause   Cause    `json:"cause"`
+}
+
+// gone is what is remembered of a key that is not live any more.
+func (k Key) gone(why string) Gone {
+	return Gone{Key: k.Name, KID: k.KID, Version: k.Version, Algorithm: k.Algorithm, Why: why}
+}
+
+// key is what is known of a key that is gone.
+func (g Gone) key() Key {
+	return Key{Name: g.Key, KID: g.KID, Version: g.Version, Algorithm: g.Algorithm}
 }
 
 // IsZero reports whether s is the state of a ring of which nothing is known.
