@@ -8,9 +8,9 @@ export interface Problem {
   readonly retryAfterMs: number | null
 }
 
-/** The `error` parameter of a challenge, quoted or not; '' when there is none. */
+/** The `error` parameter within the first KiB of a challenge, quoted or not; '' when there is none. */
 export function challengeError(header: string | null): string {
-  for (const [, name, quoted, plain] of (header ?? '').matchAll(/([\w-]+)=(?:"([^"]*)"|([\w-]+))/g)) {
+  for (const [, name, quoted, plain] of (header ?? '').slice(0, 1024).matchAll(/(\w+)=(?:"([^"]*)"|([\w-]+))/g)) {
     if (name === 'error') return quoted ?? plain ?? ''
   }
   return ''

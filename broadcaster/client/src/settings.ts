@@ -30,10 +30,9 @@ export function configured(before: Settings, changes: object): Settings {
   for (const [name, value] of Object.entries(changes)) {
     if (!Object.hasOwn(defaults, name)) throw new TypeError(`configure: there is no setting ${name}`)
     const usual = defaults[name as keyof Settings]
-    const good = usual === null ? typeof value === 'function'
-      : typeof usual === 'number' ? value >= 0 && value <= 60_000
-      : typeof usual === 'string' ? /^(once|ifStale|never)$/.test(value)
-      : typeof value === 'boolean'
+    const good = typeof value === (usual === null ? 'function' : typeof usual) &&
+      (typeof usual !== 'number' || (value >= 0 && value <= 60_000)) &&
+      (typeof usual !== 'string' || /^(once|ifStale|never)$/.test(value))
     next[name] = good ? value : usual
   }
   return next as unknown as Settings
