@@ -32,7 +32,7 @@ var rules = []rule{
 	{"auth/natskeys", []string{"auth", "watcher/rotation", "broadcaster/natsfeed"}, []string{"github.com/nats-io/nats.go"}},
 	{"auth/signin", []string{"auth"}, []string{"github.com/nats-io/nats.go"}},
 	{"watcher", []string{"watcher/rotation"}, none},
-	{"watcher/natslog", []string{"watcher", "watcher/rotation", "auth"}, []string{"github.com/nats-io/"}},
+	{"watcher/natslog", []string{"watcher", "watcher/rotation", "auth"}, []string{"github.com/nats-io/", "golang.org/x/sys"}},
 	{"watcher/filestore", []string{"watcher", "watcher/rotation", "auth"}, []string{"github.com/fsnotify/", "golang.org/x/sys"}},
 	{"watcher/rollout", []string{"watcher", "watcher/rotation", "auth"}, none},
 	{"watcher/admin", []string{"watcher", "watcher/rotation", "watcher/rollout", "auth"}, none},

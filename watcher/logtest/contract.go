@@ -2,11 +2,10 @@ package logtest
 
 import (
 	"errors"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/keyturn/keyturn/watcher"
 	"github.com/keyturn/keyturn/watcher/rotation"
@@ -44,8 +43,8 @@ func Run(t *testing.T, open func(t *testing.T) (log watcher.Log, put func(ring s
 		if err != nil || head != seq {
 			t.Fatalf("got sequence %d, %v, want %d", head, err, seq)
 		}
-		if diff := cmp.Diff(ev.Data, s); diff != "" {
-			t.Fatal(diff)
+		if !reflect.DeepEqual(s, ev.Data) {
+			t.Fatalf("got %+v, want %+v", s, ev.Data)
 		}
 	})
 	t.Run("an append after an older message conflicts and changes nothing", func(t *testing.T) {
