@@ -51,7 +51,7 @@ func newBenchCase(tb testing.TB, alg string) benchCase {
 // bare is the reference.
 func (c benchCase) bare() http.Handler {
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{c.alg}), jwt.WithIssuer("https://auth.example.com"), jwt.WithAudience("api"), jwt.WithExpirationRequired(), jwt.WithLeeway(30*time.Second))
-	keys := map[string]any{"2026-11-b": c.key.m.verify}
+	keys := map[string]any{"2026-11-b": c.key.m().verify}
 	find := func(t *jwt.Token) (any, error) {
 		kid, _ := t.Header["kid"].(string)
 		if key, ok := keys[kid]; ok {

@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 
 	"github.com/go-jose/go-jose/v4"
@@ -22,9 +21,18 @@ import (
 // kid and algorithm alone. A Key never changes and is safe for concurrent use.
 // The zero Key has no material: it neither signs nor verifies.
 type Key struct {
-	// m is a pointer so that a printer that walks unexported fields by
-	// reflection, and so calls no String method, shows an address.
-	m *material
+	// get is a function because package fmt prints the address of one: where a
+	// Key is an unexported field, fmt calls none of its methods, and walks
+	// through structs and pointers alike.
+	get func() *material
+}
+
+// m is the material; nil for the zero Key.
+func (k Key) m() *material {
+	if k.get == nil {
+		return nil
+	}
+	return k.get()
 }
 
 // material is immutable once a Key points to it.
@@ -73,7 +81,7 @@ func NewKey(kid, alg string, key any) (Key, error) {
 		}
 		m.signer, m.public = k, &k.PublicKey
 	case *ecdsa.PrivateKey:
-		if k == nil || k.Curve == nil || k.D == nil {
+		if k == nil || k.Curve == nil {
 			return Key{}, errors.New("key is nil")
 		}
 		m.signer, m.public = k, &k.PublicKey
@@ -183,67 +191,67 @@ func (m *material) named(kid string) (Key, error) {
 	}
 	named := *m
 	named.kid = kid
-	return Key{m: &named}, nil
+	return Key{get: func() *material { return &named }}, nil
 }
 
 // WithKID returns the same material under another kid, which follows
 // [CheckKID] and must not show the material.
 func (k Key) WithKID(kid string) (Key, error) {
-	if k.m == nil {
+	if k.m() == nil {
 		return Key{}, errors.New("key is empty")
 	}
-	return k.m.named(kid)
+	return k.m().named(kid)
 }
 
 // WithAlgorithm returns the same material under another algorithm of its
 // family, for instance PS256 for an RSA key.
 func (k Key) WithAlgorithm(alg string) (Key, error) {
 	switch {
-	case k.m == nil:
+	case k.m() == nil:
 		return Key{}, errors.New("key is empty")
-	case k.m.secret != nil:
-		return NewHMAC(k.m.kid, alg, k.m.secret)
-	case k.m.signer != nil:
-		return NewKey(k.m.kid, alg, k.m.signer)
+	case k.m().secret != nil:
+		return NewHMAC(k.m().kid, alg, k.m().secret)
+	case k.m().signer != nil:
+		return NewKey(k.m().kid, alg, k.m().signer)
 	}
-	return NewKey(k.m.kid, alg, k.m.public)
+	return NewKey(k.m().kid, alg, k.m().public)
 }
 
 // KID returns the key's kid; empty where it was given none.
 func (k Key) KID() string {
-	if k.m == nil {
+	if k.m() == nil {
 		return ""
 	}
-	return k.m.kid
+	return k.m().kid
 }
 
 // Algorithm returns the one JWS algorithm of the key, for instance "HS256".
 func (k Key) Algorithm() string {
-	if k.m == nil {
+	if k.m() == nil {
 		return ""
 	}
-	return k.m.alg
+	return k.m().alg
 }
 
 // IsZero reports whether the key has no material.
-func (k Key) IsZero() bool { return k.m == nil }
+func (k Key) IsZero() bool { return k.m() == nil }
 
 // CanSign reports whether the key can sign: it is a shared secret, or its
 // private half is known.
-func (k Key) CanSign() bool { return k.m != nil && (k.m.secret != nil || k.m.signer != nil) }
+func (k Key) CanSign() bool { return k.m() != nil && (k.m().secret != nil || k.m().signer != nil) }
 
 // Symmetric reports whether the key is a shared secret, so that whoever
 // verifies with it could sign with it too.
-func (k Key) Symmetric() bool { return k.m != nil && k.m.secret != nil }
+func (k Key) Symmetric() bool { return k.m() != nil && k.m().secret != nil }
 
 // Weak says why the key must not be taken as a new one: too short, too
 // regular, or published. It is empty for a key that is fine, and never tells
 // anything of the material.
 func (k Key) Weak() string {
-	if k.m == nil {
+	if k.m() == nil {
 		return "the key is empty"
 	}
-	return k.m.weak
+	return k.m().weak
 }
 
 // Fingerprint returns a keyed hash of the material (not of kid or algorithm),
@@ -252,16 +260,16 @@ func (k Key) Weak() string {
 // digest, it returns nil. The private and the public half of one pair have the
 // same fingerprint. The result must not leave the process that made the pepper.
 func (k Key) Fingerprint(pepper []byte) []byte {
-	if k.m == nil || len(pepper) < 16 {
+	if k.m() == nil || len(pepper) < 16 {
 		return nil
 	}
 	h := hmac.New(sha256.New, pepper)
-	if k.m.secret != nil {
+	if k.m().secret != nil {
 		h.Write([]byte("secret\x00"))
-		h.Write(k.m.secret)
+		h.Write(k.m().secret)
 		return h.Sum(nil)
 	}
-	der, err := x509.MarshalPKIXPublicKey(k.m.public)
+	der, err := x509.MarshalPKIXPublicKey(k.m().public)
 	if err != nil {
 		return nil
 	}
@@ -273,30 +281,8 @@ func (k Key) Fingerprint(pepper []byte) []byte {
 // Public returns the public half as a JWK with kid, alg and use "sig"; ok is
 // false for a shared secret, which has no public half.
 func (k Key) Public() (jwk jose.JSONWebKey, ok bool) {
-	if k.m == nil || k.m.public == nil {
+	if k.m() == nil || k.m().public == nil {
 		return jose.JSONWebKey{}, false
 	}
-	return jose.JSONWebKey{Key: k.m.public, KeyID: k.m.kid, Algorithm: k.m.alg, Use: "sig"}, true
+	return jose.JSONWebKey{Key: k.m().public, KeyID: k.m().kid, Algorithm: k.m().alg, Use: "sig"}, true
 }
-
-// String shows kid and algorithm, never material.
-func (k Key) String() string {
-	if k.m == nil {
-		return "key(empty)"
-	}
-	return "key(kid=" + k.m.kid + " alg=" + k.m.alg + " [redacted])"
-}
-
-// GoString is String, for %#v.
-func (k Key) GoString() string { return k.String() }
-
-// MarshalJSON encodes the string "[redacted]": a Key that strays into an
-// answer, a row or a log shows nothing. To write one to a store, see
-// [Key.MarshalPrivateJWK].
-func (k Key) MarshalJSON() ([]byte, error) { return []byte(`"[redacted]"`), nil }
-
-// MarshalText is for encoders of other formats: "[redacted]".
-func (k Key) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
-
-// LogValue is String, for slog.
-func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }

@@ -57,11 +57,11 @@ func valid() map[string]any {
 func tokenOf(tb testing.TB, key Key, header, payload string) string {
 	tb.Helper()
 	signed := segment(header) + "." + segment(payload)
-	var material any = key.m.secret
-	if key.m.signer != nil {
-		material = key.m.signer
+	var material any = key.m().secret
+	if key.m().signer != nil {
+		material = key.m().signer
 	}
-	signature, err := key.m.algorithm.method.Sign(signed, material)
+	signature, err := key.m().algorithm.method.Sign(signed, material)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -47,9 +47,9 @@ func (k Key) MarshalPrivateJWK() ([]byte, error) {
 	if !k.CanSign() {
 		return nil, errors.New("key has no private half: nothing to write")
 	}
-	jwk := jose.JSONWebKey{Key: k.m.signer, KeyID: k.m.kid, Algorithm: k.m.alg, Use: "sig"}
-	if k.m.secret != nil {
-		jwk.Key = k.m.secret
+	jwk := jose.JSONWebKey{Key: k.m().signer, KeyID: k.m().kid, Algorithm: k.m().alg, Use: "sig"}
+	if k.m().secret != nil {
+		jwk.Key = k.m().secret
 	}
 	return jwk.MarshalJSON()
 }
@@ -57,10 +57,10 @@ func (k Key) MarshalPrivateJWK() ([]byte, error) {
 // MarshalPEM returns the private key as PKCS#8 in PEM. A shared secret has no
 // such form. It is material: give it to the store only.
 func (k Key) MarshalPEM() ([]byte, error) {
-	if k.m == nil || k.m.signer == nil {
+	if k.m() == nil || k.m().signer == nil {
 		return nil, errors.New("key has no private half that PEM could hold: write it as a secret or JWK")
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(k.m.signer)
+	der, err := x509.MarshalPKCS8PrivateKey(k.m().signer)
 	if err != nil {
 		return nil, errors.New("key has no PKCS#8 form: write it as JWK")
 	}
@@ -70,8 +70,8 @@ func (k Key) MarshalPEM() ([]byte, error) {
 // MarshalSecret returns a copy of a shared secret's bytes. They are material:
 // give them to the store only.
 func (k Key) MarshalSecret() ([]byte, error) {
-	if k.m == nil || k.m.secret == nil {
+	if k.m() == nil || k.m().secret == nil {
 		return nil, errors.New("key is not a shared secret: write it as PEM or JWK")
 	}
-	return slices.Clone(k.m.secret), nil
+	return slices.Clone(k.m().secret), nil
 }

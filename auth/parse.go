@@ -154,7 +154,7 @@ func (p *parser) keyOf(named, alg string, material any) (Key, error) {
 	if err != nil || key.KID() != "" {
 		return key, err
 	}
-	return key.WithKID(thumbprint(key.m.public))
+	return key.WithKID(thumbprint(key.m().public))
 }
 
 // active is the only result index of a value with one key.

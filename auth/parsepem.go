@@ -55,7 +55,7 @@ func (p *parser) pem(text []byte) (Parsed, error) {
 	if err != nil {
 		return Parsed{}, err
 	}
-	if private != nil && len(publics) > 0 && thumbprint(publics[0]) != thumbprint(key.m.public) {
+	if private != nil && len(publics) > 0 && thumbprint(publics[0]) != thumbprint(key.m().public) {
 		return Parsed{}, errors.New("PEM has a private key and the certificate or public key of another: store those that belong together")
 	}
 	return Parsed{Keys: []Key{key}, Active: active(key), Form: FormPEM}, nil

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -26,7 +25,7 @@ func (k *Keyring) Sign(claims map[string]any) (Signed, error) {
 	if h == nil {
 		return Signed{}, unavailable(textNoSigner, time.Second, nil)
 	}
-	m := h.Key.m
+	m := h.Key.m()
 	token := jwt.NewWithClaims(m.algorithm.method, jwt.MapClaims(claims))
 	if m.kid != "" {
 		token.Header["kid"] = m.kid
@@ -50,18 +49,3 @@ func (k *Keyring) Signer() string {
 	}
 	return ""
 }
-
-// String shows the key, never the token.
-func (s Signed) String() string {
-	return "signed(key=" + s.Key + " kid=" + s.KID + " [redacted])"
-}
-
-// GoString is String, for %#v.
-func (s Signed) GoString() string { return s.String() }
-
-// MarshalJSON encodes the string "[redacted]": an answer that hands out the
-// token writes the field itself.
-func (s Signed) MarshalJSON() ([]byte, error) { return []byte(`"[redacted]"`), nil }
-
-// LogValue is String, for slog.
-func (s Signed) LogValue() slog.Value { return slog.StringValue(s.String()) }

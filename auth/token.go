@@ -1,8 +1,6 @@
 package auth
 
 import (
-	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -87,19 +85,3 @@ func texts(values []any) []string {
 	}
 	return out
 }
-
-// String shows the key that verified the token and no claim: claims are
-// personal.
-func (t Token) String() string {
-	return fmt.Sprintf("token(key=%s stage=%s exp=%s [redacted])", t.Key, t.Stage, t.Expiry.UTC().Format(time.RFC3339))
-}
-
-// GoString is String, for %#v.
-func (t Token) GoString() string { return t.String() }
-
-// MarshalJSON encodes the string "[redacted]". What an answer may tell of a
-// token, its handler picks by name.
-func (t Token) MarshalJSON() ([]byte, error) { return []byte(`"[redacted]"`), nil }
-
-// LogValue is String, for slog.
-func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }

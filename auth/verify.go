@@ -163,7 +163,7 @@ func (s *snapshot) find(u *unverified, now time.Time) (*Held, *Error) {
 	}
 	fits := false
 	for _, h := range held {
-		if h.Key.m.alg != u.alg {
+		if h.Key.m().alg != u.alg {
 			continue
 		}
 		fits = true
@@ -186,7 +186,7 @@ func (s *snapshot) find(u *unverified, now time.Time) (*Held, *Error) {
 func (s *snapshot) findKidless(u *unverified, now time.Time) (*Held, *Error) {
 	tried := 0
 	for _, h := range s.order {
-		if h.Key.m.alg != u.alg || !h.live(now) {
+		if h.Key.m().alg != u.alg || !h.live(now) {
 			continue
 		}
 		if h.verifies(u) {
@@ -203,7 +203,7 @@ func (s *snapshot) findKidless(u *unverified, now time.Time) (*Held, *Error) {
 
 // verifies reports whether the key's material made the signature of u.
 func (h *Held) verifies(u *unverified) bool {
-	m := h.Key.m
+	m := h.Key.m()
 	return m.algorithm.method.Verify(u.signed, u.signature, m.verify) == nil
 }
 
