@@ -80,6 +80,7 @@ type BroadcastConfig struct {
 	Rings          []string       `cfg:"rings" doc:"rings served to browsers; empty: all"`
 	Origins        []string       `cfg:"origins" doc:"origins of the web applications, exactly as browsers send them: https://app.example.com"`
 	Verify         string         `cfg:"verify" default:"local" want:"local public" doc:"who checks the tokens of connections: this process, or nobody (public: the stream says nothing secret; limits by origin and address only)"`
+	Beacon         time.Duration  `cfg:"beacon" default:"25s" doc:"how often the state is sent again to each connection, whole seconds"`
 	TrustedProxies []netip.Prefix `cfg:"trustedProxies" doc:"networks whose X-Forwarded-For is believed, as 10.0.0.0/8"`
 	TLS            ServerTLS      `cfg:"tls" doc:"TLS on the public listener; absent: plain HTTP, for a proxy in front"`
 	Limits         LimitsConfig   `cfg:"limits" doc:"bounds of the stream; 0 switches one off"`

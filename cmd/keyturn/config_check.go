@@ -149,6 +149,10 @@ func (k *checker) nats(n NATSConfig) {
 func (k *checker) broadcast(c Config) {
 	b := c.Broadcast
 	k.address("broadcast.listen", b.Listen)
+	k.within("broadcast.beacon", b.Beacon, time.Second, 5*time.Minute)
+	if b.Beacon%time.Second != 0 {
+		k.wrong("broadcast.beacon", "want whole seconds, got %s", b.Beacon)
+	}
 	seen := map[string]bool{}
 	for i, name := range b.Rings {
 		path := "broadcast.rings." + strconv.Itoa(i)

@@ -105,11 +105,11 @@ func decodeToken(text string) (decoded, error) {
 func decodePart(name, part string) (json.RawMessage, error) {
 	data, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(part, "="))
 	if err != nil {
-		return nil, fmt.Errorf("decode: the %s is not base64url; was the token cut or wrapped?", name)
+		return nil, fmt.Errorf("decode: the %s part is not base64url; was the token cut or wrapped?", name)
 	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(data, &object); err != nil || object == nil {
-		return nil, fmt.Errorf("decode: the %s is not a JSON object", name)
+		return nil, fmt.Errorf("decode: the %s part is no JSON object", name)
 	}
 	return data, nil
 }

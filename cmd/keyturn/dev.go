@@ -25,6 +25,7 @@ type devFlags struct {
 	admin   string
 	dataDir string
 	rate    float64
+	beacon  time.Duration
 }
 
 func (a *app) devCommand() *cobra.Command {
@@ -50,6 +51,7 @@ For trying out only: it listens on loopback addresses and believes any name.`,
 	cmd.Flags().StringVar(&f.admin, "admin", "127.0.0.1:8081", "address of the admin listener; a loopback address")
 	cmd.Flags().StringVar(&f.dataDir, "data-dir", defaultDevData, "folder for keys, log and sessions")
 	cmd.Flags().Float64Var(&f.rate, "rate", 50, "refreshes that the issuer admits in a second")
+	cmd.Flags().DurationVar(&f.beacon, "beacon", 25*time.Second, "how often the state is sent again to each connection, whole seconds")
 	return cmd
 }
 
@@ -92,7 +94,10 @@ func devConfig(f devFlags, dir, secret, tokenHash string) Config {
 			TokenLifetime: 10 * time.Minute, Poll: 2 * time.Second, SignAfter: 0, IssuerLag: time.Minute,
 			Refresh: RefreshConfig{PerSecond: f.rate}, KID: KIDConfig{From: "field"},
 		}},
-		Broadcast: BroadcastConfig{Listen: f.listen, Verify: "local", Limits: LimitsConfig{UpgradesPerSecond: 5000, PerAddress: 4000, UnauthenticatedPerAddress: 200}},
+		Broadcast: BroadcastConfig{
+			Listen: f.listen, Verify: "local", Beacon: f.beacon,
+			Limits: LimitsConfig{UpgradesPerSecond: 5000, PerAddress: 4000, UnauthenticatedPerAddress: 200},
+		},
 		Auth: AuthConfig{
 			Ring: demoRing, Issuer: "keyturn-dev", Audience: "demo", SessionLifetime: 12 * time.Hour,
 			Claims: ClaimsConfig{From: "file", File: filepath.Join(dir, "claims.json")},

@@ -187,7 +187,7 @@ func (p *process) newHub() error {
 			UpgradesPerSecond: offAtZero(c.Limits.UpgradesPerSecond), PerAddress: offAtZero(c.Limits.PerAddress),
 			UnauthenticatedPerAddress: offAtZero(c.Limits.UnauthenticatedPerAddress), ExemptLoopback: p.demo != nil,
 		},
-		Instance: p.instance, Logger: p.log, Registerer: p.registry,
+		Beacon: c.Beacon, Instance: p.instance, Logger: p.log, Registerer: p.registry,
 	})
 	p.hub = hub
 	return err

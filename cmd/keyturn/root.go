@@ -81,7 +81,7 @@ func (a *app) root() *cobra.Command {
 		Use:           "keyturn",
 		Short:         "Turn JWT signing keys without locking anyone out",
 		Long:          rootHelp,
-		Args:          cobra.NoArgs,
+		Args:          noSuchVerb,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -89,13 +89,29 @@ func (a *app) root() *cobra.Command {
 		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(
 		a.devCommand(), a.serveCommand(),
 		a.rotateCommand(), a.statusCommand(), a.checkCommand(), a.tailCommand(), a.tokenCommand(),
 		a.decodeCommand(), a.clientCommand(), a.adminTokenCommand(), a.versionCommand(), a.referenceCommand(),
 	)
 	return root
+}
+
+// noSuchVerb is the argument check of the root, which takes none.
+func noSuchVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var verbs []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			verbs = append(verbs, c.Name())
+		}
+	}
+	if near, ok := nearest(args[0], verbs); ok {
+		return fmt.Errorf("no verb %s; did you mean %s?", safe(args[0]), near)
+	}
+	return fmt.Errorf("no verb %s", safe(args[0]))
 }
 
 // act wraps a verb's own code: from here on errors are not of usage, unless they say so.

@@ -75,33 +75,33 @@ setInterval(showToken, 1000)
 // ---- signing in and out --------------------------------------------------
 
 function showUser() {
-  byId('sign-in-card').hidden = held
+  byId('signin-card').hidden = held
   byId('turn-card').hidden = !held
   byId('who').hidden = !held
 }
 
-byId('sign-in').addEventListener('submit', async (event) => {
+byId('signin').addEventListener('submit', async (event) => {
   event.preventDefault()
   const form = new FormData(event.target)
-  const error = byId('sign-in-error')
+  const error = byId('signin-error')
   error.textContent = ''
-  byId('sign-in-button').disabled = true
+  byId('signin-button').disabled = true
   try {
     const answer = await fetch('/auth/login', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ sub: form.get('sub'), roles: form.getAll('role') }),
+      body: JSON.stringify({ sub: form.get('sub'), roles: form.get('roles').split(/[\s,]+/).filter(Boolean) }),
     })
     if (!answer.ok) throw new Error(await problem(answer))
     await keyturn.signedIn()
   } catch (e) {
     error.textContent = `Signing in failed: ${e.message}`
   } finally {
-    byId('sign-in-button').disabled = false
+    byId('signin-button').disabled = false
   }
 })
 
-byId('sign-out').addEventListener('click', async () => {
+byId('signout').addEventListener('click', async () => {
   await keyturn.logout()
   held = false
   shownKid = null
@@ -212,6 +212,8 @@ function showCall(started, path, status, last, good, turned) {
   byId('count-keys').textContent = String(met.size)
 }
 
+// /?auto=off opens the page without its calls, for a quiet look at the network.
+if (new URLSearchParams(location.search).get('auto') === 'off') byId('auto').checked = false
 byId('strip').append(...Array.from({ length: stripLength }, () => element('span', '')))
 byId('call-hello').addEventListener('click', () => { void call('/api/hello') })
 byId('call-admin').addEventListener('click', () => { void call('/api/admin') })
