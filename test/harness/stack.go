@@ -71,7 +71,11 @@ func Start(t testing.TB, o Options) *Stack {
 			}
 		})
 	}
-	s := &Stack{File: o.File, NATS: o.NATS, Conn: o.NATS.Conn(t)}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Stack{URL: "http://" + listener.Addr().String(), File: o.File, NATS: o.NATS, Conn: o.NATS.Conn(t)}
 	ready, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	must := func(err error) {
@@ -81,7 +85,6 @@ func Start(t testing.TB, o Options) *Stack {
 		}
 	}
 
-	var err error
 	s.Log, err = natslog.Open(ready, s.Conn, natslog.Config{Logger: o.Logger})
 	must(err)
 	s.Rows, err = natsfeed.OpenRows(ready, s.Conn, 1)
@@ -95,7 +98,7 @@ func Start(t testing.TB, o Options) *Stack {
 		TokenLifetime: o.TokenLifetime, SignerLag: 2 * o.Poll, PerSecond: o.PerSecond,
 		AfterMs: o.SignAfter.Milliseconds(),
 	}
-	s.Hub = newHub(t, &s.Keys, o)
+	s.Hub = newHub(t, s, o)
 	s.Watcher, err = watcher.New(watcher.Config{
 		Ring: Ring, Store: "file", Instance: "one", Source: s.Store, Hints: s.Store, Log: s.Log,
 		Promoter: s.Store, Rows: s.Rows, Poll: o.Poll, Policy: policy,
@@ -119,7 +122,7 @@ func Start(t testing.TB, o Options) *Stack {
 		Rings: []string{Ring}, Apply: s.Hub.Apply, Live: s.Hub.SetLive, Every: time.Second, Logger: o.Logger,
 	})
 	run("feed", feed.Run)
-	s.serve(t, ready, run, o)
+	s.serve(t, ready, run, listener, o)
 	return s
 }
 
@@ -151,16 +154,16 @@ func (o *Options) fill(t testing.TB) {
 }
 
 // lateVerifier reaches the keyring that is made after the hub.
-type lateVerifier struct{ keys **natskeys.Source }
+type lateVerifier struct{ stack *Stack }
 
 func (v lateVerifier) VerifyStale(ctx context.Context, token string, grace time.Duration) (*auth.Token, error) {
-	return (*v.keys).Keyring().VerifyStale(ctx, token, grace)
+	return v.stack.Keys.Keyring().VerifyStale(ctx, token, grace)
 }
 
-func newHub(t testing.TB, keys **natskeys.Source, o Options) *broadcaster.Hub {
+func newHub(t testing.TB, s *Stack, o Options) *broadcaster.Hub {
 	t.Helper()
 	hub, err := broadcaster.New(broadcaster.Config{
-		Rings:  []broadcaster.Ring{{Name: Ring, Verify: lateVerifier{keys}}},
+		Rings: []broadcaster.Ring{{Name: Ring, Verify: lateVerifier{s}}}, Origins: []string{s.URL},
 		Limits: broadcaster.Limits{ExemptLoopback: true}, Beacon: o.Beacon, Instance: "one",
 		Logger: o.Logger, Registerer: o.Registry,
 	})
@@ -171,13 +174,8 @@ func newHub(t testing.TB, keys **natskeys.Source, o Options) *broadcaster.Hub {
 }
 
 // serve opens the public listener.
-func (s *Stack) serve(t testing.TB, ready context.Context, run func(string, func(context.Context) error), o Options) {
+func (s *Stack) serve(t testing.TB, ready context.Context, run func(string, func(context.Context) error), listener net.Listener, o Options) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.URL = "http://" + listener.Addr().String()
 	people, err := signin.New(ready, signin.Config{
 		Conn: s.Conn, Keyring: s.Keys.Keyring(), Claims: signin.FileClaims(t.TempDir() + "/none.json"),
 		Issuer: "https://issuer.test", Audience: "test", TokenLifetime: o.TokenLifetime,
