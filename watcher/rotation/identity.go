@@ -29,12 +29,18 @@ func (s sight) compromised() bool {
 // dead reports whether the sight stays out unless it is current.
 func (s sight) dead() bool { return s.gone != nil && s.gone.Why != WhyAbandoned }
 
-// signed reports whether a key that was pending must have been current since:
-// the store calls it previous. A member of a previous value that holds
-// several keys need not have been the active one; in the value that the state
-// names it was not.
+// idle reports whether the sight is a member of a previous value that did not
+// sign: in the value that the state names another member was the active one.
+func (s sight) idle() bool {
+	return s.Stage == Retiring && s.Several &&
+		(s.live != nil && s.live.Stage == Pending && s.Version == s.live.Version ||
+			s.gone != nil && s.gone.Why == WhyAbandoned && s.Version == s.gone.Version)
+}
+
+// signed reports whether a key that never signed here must have done so since:
+// the store calls it previous.
 func (s sight) signed() bool {
-	return s.live != nil && s.live.Stage == Pending && s.Stage == Retiring && !(s.Several && s.Version == s.live.Version)
+	return s.Stage == Retiring && !s.dead() && !s.idle() && (s.live == nil || s.live.Stage == Pending)
 }
 
 // leaked is the name of the key whose material leaked.

@@ -203,6 +203,7 @@ func TestTheMembersOfAKeySetMoveByThemselves(t *testing.T) {
 	wantRow(t, s.look(look("3", in("v3", "b", rotation.Current), in("v2", "b", rotation.Retiring), in("v2", "a", rotation.Retiring), in("v2", "c", rotation.Retiring))),
 		"pending_abandoned", "prepared")
 	s.want("v1/b current, v1/a retiring")
+	wantNothing(t, s.look(look("3", in("v3", "b", rotation.Current), in("v2", "b", rotation.Retiring), in("v2", "a", rotation.Retiring), in("v2", "c", rotation.Retiring))))
 	// A value that nobody saw: what was active in it has signed.
 	missed := look("9", in("v9", "d", rotation.Current), in("v8", "b", rotation.Retiring), in("v8", "e", rotation.Retiring))
 	missed.Known = map[string]rotation.Print{"v1/b": "material of b"}

@@ -143,7 +143,7 @@ func (l look) gap(prev State, p Policy) bool {
 			continue
 		}
 		previous = true
-		if s.signed() || s.live == nil && !s.dead() && !l.still {
+		if s.signed() && (s.live != nil || !l.still) {
 			return true
 		}
 	}

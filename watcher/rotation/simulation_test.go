@@ -101,29 +101,17 @@ func (w *world) settle() {
 	}
 }
 
-// leaked reports whether an entry has the material or version of a leaked key, as far as any watcher knows.
+// leaked reports whether an entry holds the material of a leaked key, so that a watcher that can tell leaves it out.
 func (w *world) leaked(s rotation.Seen) bool {
 	for _, g := range w.head.Gone {
-		if g.Why != rotation.WhyCompromised {
-			continue
-		}
-		if g.Version == s.Version {
+		if g.Why == rotation.WhyCompromised && w.values[g.Version] == s.Print {
 			return true
 		}
-		for _, p := range w.watchers {
-			if p.known[g.Key] == s.Print {
-				return true
-			}
-		}
 	}
-	for _, name := range w.head.Revoke {
-		for _, p := range w.watchers {
-			if p.known[name] == s.Print {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(w.head.Revoke, func(name string) bool {
+		k, _ := w.head.Key(name)
+		return w.values[k.Version] == s.Print
+	})
 }
 
 // Whatever a look shows, the state after it is well-formed, holds a current
@@ -181,6 +169,9 @@ func TestNoLookHoweverOddBreaksAState(t *testing.T) {
 func printsAfter(s rotation.State, seen rotation.Snapshot) map[string]rotation.Print {
 	prints := maps.Clone(seen.Known)
 	for _, k := range s.Keys {
+		if prints[k.Name] != "" {
+			continue
+		}
 		for _, o := range seen.Keys {
 			if o.Version == k.Version && o.KID == k.KID && o.Print != "" && slices.Contains([]rotation.Stage{rotation.Pending, rotation.Current, rotation.Retiring}, o.Stage) {
 				prints[k.Name] = o.Print

@@ -21,7 +21,8 @@ type world struct {
 
 	keys    []rotation.Seen // as the store holds them
 	serial  int
-	history []rotation.Snapshot // every value that a stale look may show
+	values  map[string]rotation.Print // version → its material, of all versions ever
+	history []rotation.Snapshot       // every value that a stale look may show
 
 	head     rotation.State
 	newest   rotation.State   // the newest head ever
@@ -52,7 +53,7 @@ var markers = map[string]func(w *world) string{
 }
 
 func create(t *testing.T, r *rand.Rand, marker string, watchers int) *world {
-	w := &world{t: t, r: r, now: start, marker: markers[marker], left: map[string]time.Time{}, revoked: map[string]bool{}, dead: map[string]bool{}}
+	w := &world{t: t, r: r, now: start, marker: markers[marker], values: map[string]rotation.Print{}, left: map[string]time.Time{}, revoked: map[string]bool{}, dead: map[string]bool{}}
 	for range watchers {
 		w.watchers = append(w.watchers, &process{known: map[string]rotation.Print{}})
 	}
@@ -85,6 +86,9 @@ func (w *world) version() string {
 
 func (w *world) written(what string) {
 	w.serial++
+	for _, k := range w.keys {
+		w.values[k.Version] = k.Print
+	}
 	l := look(w.marker(w), slices.Clone(w.keys)...)
 	w.history = append(w.history, l)
 	w.note("store: %s → %s", what, describe(w.keys))
