@@ -20,8 +20,8 @@ type record struct {
 	KID     string         `json:"kid"`
 	Alg     string         `json:"alg"`
 	Print   rotation.Print `json:"-"` // never encoded by accident; see printsFile
-	// Adopted: the version was taken over from a state without having seen that
-	// the material is the one which the state means.
+	// Adopted: the version was taken over from a state, or from the file, without
+	// having seen that the material is the one which the log means by it.
 	Adopted bool  `json:"adopted,omitempty"`
 	Logged  bool  `json:"logged,omitempty"` // a state has named the version
 	Rev     int64 `json:"rev"`              // of the newest state known when Version was chosen
@@ -64,6 +64,15 @@ func (m mark) mayHold(version string) bool {
 	return !derived || err != nil || !m.counted || n <= m.serial || n >= leastTime
 }
 
+// isAfter reports whether the file is at least as new as the change that gave
+// the version its suffix. Unlike mayHold it doubts a file without serial, whose
+// time may come from another machine's clock.
+func (m mark) isAfter(version string) bool {
+	_, suffix, derived := strings.Cut(version, "~")
+	n, err := strconv.ParseInt(suffix, 10, 64)
+	return !derived || err != nil || m.counted || n <= m.millis
+}
+
 // memory is what earlier looks found. It is not safe for concurrent use.
 type memory struct {
 	records []record
@@ -77,9 +86,9 @@ type named struct {
 	// changed: other material (or kid, or algorithm) stands under a known name,
 	// and nobody has named the change yet.
 	changed bool
-	// adopt, rename: how the memory takes it up.
-	adopted bool
-	old     int // index of the record to keep or rename; -1: a new one
+	adopted bool // see record
+	logged  bool // the name is that of a live key of the state
+	old     int  // index of the record to keep or rename; -1: a new one
 }
 
 // name says which version an entry is. Several processes must come to the same
@@ -98,25 +107,25 @@ func (m *memory) name(s seen, at mark, prev rotation.State) named {
 	if known >= 0 {
 		r := m.records[known]
 		inLog := slices.ContainsFunc(live, func(l liveVersion) bool { return l.Version == r.Version })
-		if foreign && prev.Rev > r.Rev && (r.Adopted || !r.Logged && !inLog) {
-			return named{version: newest, adopted: true, old: known}
+		if foreign && at.isAfter(newest) && prev.Rev > r.Rev && (r.Adopted || !r.Logged && !inLog) {
+			return named{version: newest, adopted: true, logged: true, old: known}
 		}
-		return named{version: r.Version, adopted: r.Adopted, old: known}
+		return named{version: r.Version, adopted: r.Adopted, logged: inLog, old: known}
 	}
 	if !m.knows(s.base) {
 		for _, l := range live {
 			if l.fits(s) && at.mayHold(l.Version) {
-				return named{version: l.Version, adopted: true, old: -1}
+				return named{version: l.Version, adopted: true, logged: true, old: -1}
 			}
 		}
 		if len(live) == 0 {
-			return named{version: s.base, old: -1}
+			return named{version: s.base, adopted: true, old: -1}
 		}
 		// The log knows this name with another kid or algorithm.
 		return named{version: m.derive(s, at, prev), changed: true, old: -1}
 	}
 	if foreign {
-		return named{version: newest, adopted: true, old: -1}
+		return named{version: newest, adopted: true, logged: true, old: -1}
 	}
 	return named{version: m.derive(s, at, prev), changed: true, old: -1}
 }

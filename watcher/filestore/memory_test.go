@@ -65,6 +65,9 @@ func TestProcessesComeToTheSameVersionNames(t *testing.T) {
 		{"own name is not in the log yet", remembers(rec("a", one, logged), rec("a~7", two, nil)), two, at(8), live(5, "a"), "a~7", false},
 		{"an adopted name was wrong", remembers(rec("a", two, adopted)), two, at(8), live(6, "a~8", "a"), "a~8", false},
 		{"an adopted name may be right: the file is older", remembers(rec("a", one, adopted)), one, at(7), live(6, "a~8", "a"), "a", false},
+		{"without serial an older copy of the file keeps its name", remembers(rec("a", one, adopted)), one, at(-1), live(6, "a~1795304374999", "a"), "a", false},
+		{"without serial as new a file takes the log's name", remembers(rec("a", one, adopted)), one, at(-1), live(6, "a~1795304374123", "a"), "a~1795304374123", false},
+		{"a new copy on a machine that is behind", remembers(rec("a", one, adopted)), two, at(-1), live(6, "a~1795304374999", "a"), "a~1795304374999", false},
 		{"an adopted name gives way to the state's", remembers(rec("a~8", one, adopted)), two, at(8), live(6, "a~8", "a"), "a~8", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -190,7 +190,7 @@ func (s *Store) take(l loaded, prev rotation.State) (rotation.Snapshot, error) {
 // isNew reports whether a key was never accepted before.
 func isNew(n named, e entry, prev rotation.State) bool {
 	inUse := prev.IsZero() && e.stage != rotation.Pending
-	return n.old < 0 && !n.adopted && !inUse
+	return n.old < 0 && !n.logged && !inUse
 }
 
 // learnLocked remembers an entry's name and material.
@@ -232,13 +232,15 @@ func (s *Store) Value(ctx context.Context, st rotation.State, k rotation.Key) (a
 	if key, ok := s.held(st, k.Version); ok {
 		return key, nil
 	}
-	if _, err := s.look(ctx, st); err != nil {
-		return auth.Key{}, fmt.Errorf("ring %s: key %s: %w", s.ring, k.Name, err)
-	}
+	_, err := s.look(ctx, st)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if key, ok := s.values[k.Version]; ok {
+	key, ok := s.values[k.Version] // where the file can't be read, the last good word holds
+	s.mu.Unlock()
+	switch {
+	case ok:
 		return key, nil
+	case err != nil:
+		return auth.Key{}, fmt.Errorf("ring %s: key %s: %w", s.ring, k.Name, err)
 	}
 	return auth.Key{}, fmt.Errorf("ring %s: key %s is not in secret file %s (any more): put it back as previous, or wait until the file here is as new as the watcher's: %w", s.ring, k.Name, s.path, ErrNoValue)
 }

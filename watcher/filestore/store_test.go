@@ -146,6 +146,37 @@ func TestOldMaterialStaysReadableInTheProcessThatSawIt(t *testing.T) {
 	}
 }
 
+func TestALookWithoutStateIsNoProofOfAName(t *testing.T) {
+	// The log has moved on to a~2; this process, without memory, looks before it knows that.
+	s, path := newStore(t, file(1, hs("a", "current", 1)))
+	st := next(t, rotation.State{}, look(t, s, rotation.State{}), "")
+	save(t, path, file(2, hs("a", "current", 2)))
+	st = next(t, st, look(t, s, st), "")
+	fresh := open(t, path, Config{})
+	equal(t, "without state", shown(look(t, fresh, rotation.State{})), "a current")
+	equal(t, "with state", shown(look(t, fresh, st)), "a~2 current")
+	if value(t, fresh, st, "a~2") != secret(2) {
+		t.Error("the wrong material")
+	}
+	k, _ := st.Key("a")
+	if _, err := fresh.Value(t.Context(), st, k); !errors.Is(err, ErrNoValue) {
+		t.Errorf("got %v: the new material is given out under the old name", err)
+	}
+}
+
+func TestAnUnreadableFileTakesNoValueBack(t *testing.T) {
+	s, path := newStore(t, file(1, hs("a", "current", 1)))
+	st := next(t, rotation.State{}, look(t, s, rotation.State{}), "")
+	must(t, os.Remove(path))
+	st.Rev++
+	if value(t, s, st, "a") != secret(1) {
+		t.Error("the wrong material")
+	}
+	if _, err := s.Value(t.Context(), st, rotation.Key{Name: "b", Version: "b"}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want why the file can't be read", err)
+	}
+}
+
 func TestMaterialOfGoneKeysIsForgotten(t *testing.T) {
 	s, path := newStore(t, file(1, hs("a", "current", 1)))
 	st := next(t, rotation.State{}, look(t, s, rotation.State{}), "")
