@@ -75,23 +75,27 @@ func decode(data []byte) (message, error) {
 	if !kind.there {
 		return message{}, errNoType
 	}
-	var m message
-	if m.kind = kind.text; kind.err != nil {
+	if kind.err != nil {
 		return message{}, kind.err
 	}
+	m := message{kind: kind.text}
 	switch m.kind {
 	case kindAuth:
-		if !token.there {
+		switch {
+		case !token.there:
 			return message{}, errNoToken
+		case token.err != nil:
+			return message{}, token.err
 		}
 		m.token = token.text
-		return m, token.err
 	case kindFailed:
-		if !code.there || code.text == "" && code.err == nil || len(code.text) > maxFailedCode {
+		switch {
+		case code.err != nil:
+			return message{}, code.err
+		case code.text == "" || len(code.text) > maxFailedCode:
 			return message{}, errNoCode
 		}
 		m.code = code.text
-		return m, code.err
 	}
 	return m, nil
 }

@@ -139,8 +139,9 @@ type house struct {
 	*Hub
 	t    testing.TB
 	dial func(context.Context) (net.Conn, error)
-	base string // of URLs, without a slash
-	stop func() // ends Run and waits for it; may be called twice
+	base string        // of URLs, without a slash
+	wait time.Duration // how long clients wait for what must come
+	stop func()        // ends Run and waits for it; may be called twice
 }
 
 const testOrigin = "https://app.example.com"
@@ -183,7 +184,7 @@ func run(t testing.TB, hub *Hub, base string) *house {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- hub.Run(ctx) }()
-	ho := &house{Hub: hub, t: t, base: base}
+	ho := &house{Hub: hub, t: t, base: base, wait: patience}
 	ho.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -222,6 +223,7 @@ func openPipes(t testing.TB, c Config) *house {
 	served := make(chan struct{})
 	go func() { defer close(served); srv.Serve(l) }()
 	ho := run(t, hub, "http://hub.test")
+	ho.wait = time.Hour // of the bubble's time
 	ho.dial = func(ctx context.Context) (net.Conn, error) {
 		ours, theirs := net.Pipe()
 		select {
@@ -244,6 +246,7 @@ func openPipes(t testing.TB, c Config) *house {
 // pipes never block the hub unless the story wants that.
 type client struct {
 	t      testing.TB
+	wait   time.Duration
 	ws     *websocket.Conn
 	raw    net.Conn
 	frames chan map[string]any
@@ -292,7 +295,7 @@ func (ho *house) connect(opts ...dialOption) *client {
 	if err != nil {
 		ho.t.Fatalf("connect: %v (%v)", err, resp)
 	}
-	c := &client{t: ho.t, ws: ws, raw: raw, frames: make(chan map[string]any, 1024), closed: make(chan *websocket.CloseError, 1), done: make(chan struct{})}
+	c := &client{t: ho.t, wait: ho.wait, ws: ws, raw: raw, frames: make(chan map[string]any, 1024), closed: make(chan *websocket.CloseError, 1), done: make(chan struct{})}
 	if o.deaf {
 		close(c.done)
 	} else {
@@ -329,7 +332,7 @@ const patience = 30 * time.Second
 // next returns the next frame, which must be of that type.
 func (c *client) next(kind string) map[string]any {
 	c.t.Helper()
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(c.wait)
 	defer timer.Stop()
 	select {
 	case f := <-c.frames:
@@ -349,7 +352,7 @@ func (c *client) next(kind string) map[string]any {
 		}
 		c.t.Fatalf("got close %d %q, want a frame of type %q", ce.Code, ce.Text, kind)
 	case <-timer.C:
-		c.t.Fatalf("no frame in %s, want one of type %q", patience, kind)
+		c.t.Fatalf("no frame in %s, want one of type %q", c.wait, kind)
 	}
 	return nil
 }
@@ -357,7 +360,7 @@ func (c *client) next(kind string) map[string]any {
 // end waits for the close frame and checks its code. Frames before it stay to be read.
 func (c *client) end(code int) {
 	c.t.Helper()
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(c.wait)
 	defer timer.Stop()
 	select {
 	case ce := <-c.closed:
@@ -366,7 +369,7 @@ func (c *client) end(code int) {
 		}
 		c.closed <- ce
 	case <-timer.C:
-		c.t.Fatalf("no close in %s, want %d", patience, code)
+		c.t.Fatalf("no close in %s, want %d", c.wait, code)
 	}
 }
 

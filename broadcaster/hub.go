@@ -36,6 +36,7 @@ type Hub struct {
 	signaled atomic.Int64  // when somebody was told, on the hub's clock
 
 	jobs      chan *job // closed when no session is left
+	jobPool   sync.Pool
 	looks     chan struct{}
 	looking   sync.WaitGroup
 	noWait    context.Context // has ended

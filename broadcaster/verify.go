@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/keyturn/keyturn/auth"
@@ -28,16 +27,17 @@ type job struct {
 	done  chan struct{} // capacity 1
 }
 
-var jobPool = sync.Pool{New: func() any { return &job{done: make(chan struct{}, 1)} }}
-
 // verify has a token verified and answered, and returns when that is done.
 func (h *Hub) verify(s *session, token string) {
-	j := jobPool.Get().(*job)
+	j, ok := h.jobPool.Get().(*job)
+	if !ok {
+		j = &job{done: make(chan struct{}, 1)}
+	}
 	j.s, j.token = s, token
 	h.jobs <- j // taken as long as there are sessions
 	<-j.done
 	j.s, j.token = nil, ""
-	jobPool.Put(j)
+	h.jobPool.Put(j)
 }
 
 // work verifies until jobs is closed.
