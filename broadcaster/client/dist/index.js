@@ -166,7 +166,7 @@ function readToken(token) {
 
 // src/problem.ts
 function challengeError(header) {
-  for (const [, name2, quoted, plain] of (header ?? "").matchAll(/([\w-]+)=(?:"([^"]*)"|([\w-]+))/g)) {
+  for (const [, name2, quoted, plain] of (header ?? "").slice(0, 1024).matchAll(/(\w+)=(?:"([^"]*)"|([\w-]+))/g)) {
     if (name2 === "error") return quoted ?? plain ?? "";
   }
   return "";
@@ -187,13 +187,16 @@ async function readProblem(response) {
 
 // src/verdict.ts
 var ofToken = /token_expired|kid_unknown|key_re|signature_invalid/;
+function isAboutToken({ status, error, code }) {
+  return status === 401 || error === "invalid_token" || ofToken.test(code);
+}
 function judge(r) {
   if (r.status === 401 && r.code === "kid_unknown" && r.retryAfterMs !== null && r.replayable) {
     return [r.mayWait ? 1 /* again */ : 0 /* give */];
   }
   if (r.attempted) return [0 /* give */, "Already attempted refresh for this request"];
   if (!r.replayable) return [0 /* give */, "A streamed body can only be sent once, not retrying"];
-  if (r.status === 401 || r.error === "invalid_token" || ofToken.test(r.code)) return [r.newer ? 2 /* replay */ : 3 /* refresh */];
+  if (isAboutToken(r)) return [r.newer ? 2 /* replay */ : 3 /* refresh */];
   if (r.newer && r.otherClaims) return [2 /* replay */];
   if (r.on403 === "never" || r.on403 === "ifStale" && !r.stale) return [0 /* give */];
   if (r.inFlight) return [5 /* join */, "Token refresh redirect already in progress"];
@@ -222,10 +225,11 @@ function createAuthFetch(p) {
   };
   return async (input, init) => {
     const ready = input instanceof Request ? input : null;
-    if (!p.protects(new URL(ready?.url ?? String(input), core.scope.document.baseURI))) return send(input, init);
+    const url = new URL(ready?.url ?? String(input), core.scope.document.baseURI);
+    if (!p.protects(url)) return send(input, init);
     const signal = init?.signal ?? ready?.signal ?? null;
     const replayable = !isStream(init?.body);
-    const build = () => new Request(ready && replayable ? ready.clone() : input, init);
+    const build = () => new Request(replayable ? ready?.clone() ?? url : ready ?? url, init);
     let request = build();
     let { held, sound } = await p.token(signal, !replayable);
     const given = request.headers.get("authorization");
@@ -250,9 +254,9 @@ function createAuthFetch(p) {
       if (!attempted && !waits) count("failures");
       const problem = await until(signal, readProblem(response));
       const now = vault.held();
+      const refused = { ...problem, status };
       const [act, line] = judge({
-        ...problem,
-        status,
+        ...refused,
         attempted,
         replayable,
         mayWait: waits < settings().maxRetries,
@@ -280,7 +284,7 @@ function createAuthFetch(p) {
         }
         attempted = replayed = true;
         held = vault.held();
-        if (status === 403 && problem.error !== "invalid_token" && problem.code !== "role_missing" && !idempotent.test(request.method)) return response;
+        if (!isAboutToken(refused) && problem.code !== "role_missing" && !idempotent.test(request.method)) return response;
       }
       if (login !== vault.login()) return response;
       count("replays");
@@ -800,15 +804,15 @@ function createPlanner(core, vault, browserId, refresh, planned, gaveUp) {
 // src/refresher.ts
 var fetchMs = 1e4;
 var attempts = 3;
-function createRefresher(core, vault, guard, tabs, ask, stale, told) {
+function createRefresher(core, vault, guard, tabs, ask, told) {
   let flight = null;
   let life = new AbortController();
   let grip = new AbortController();
   let asleep = null;
   let wake;
-  const newer = (trigger, used) => {
+  const newer = (used) => {
     const held = vault.held();
-    return held && held.generation > used && vault.leftMs() > 0 && !(trigger === "event" && stale()) ? held : null;
+    return held && held.generation > used && vault.leftMs() > 0 ? held : null;
   };
   const fly = async (trigger, used) => {
     const { signal } = life;
@@ -821,7 +825,7 @@ function createRefresher(core, vault, guard, tabs, ask, stale, told) {
     const attempt = (hold) => async () => {
       await tabs.ask(hold);
       signal.throwIfAborted();
-      const there = newer(trigger, used);
+      const there = newer(used);
       if (there) return there;
       if (!counted) guard.admit(trigger);
       if (!counted) told({ phase: "started", trigger });
@@ -867,7 +871,7 @@ function createRefresher(core, vault, guard, tabs, ask, stale, told) {
   };
   return {
     async refresh(trigger, used = vault.held()?.generation ?? 0) {
-      const there = newer(trigger, used);
+      const there = newer(used);
       if (there) return there;
       const mine = flight ??= fly(trigger, used);
       try {
@@ -907,7 +911,7 @@ function configured(before, changes) {
   for (const [name2, value] of Object.entries(changes)) {
     if (!Object.hasOwn(defaults, name2)) throw new TypeError(`configure: there is no setting ${name2}`);
     const usual = defaults[name2];
-    const good = usual === null ? typeof value === "function" : typeof usual === "number" ? value >= 0 && value <= 6e4 : typeof usual === "string" ? /^(once|ifStale|never)$/.test(value) : typeof value === "boolean";
+    const good = typeof value === (usual === null ? "function" : typeof usual) && (typeof usual !== "number" || value >= 0 && value <= 6e4) && (typeof usual !== "string" || /^(once|ifStale|never)$/.test(value));
     next[name2] = good ? value : usual;
   }
   return next;
@@ -1214,7 +1218,7 @@ function createKeyturn(options = {}, scope = globalThis) {
   const refresher = createRefresher(core, vault, guard, tabs, (hint, signal) => {
     const own = settings.refresh ?? settings.getToken;
     return own ? until(signal, askApp(own)) : askEndpoint(send, refreshUrl, hint, signal);
-  }, () => planner.stale(), (news, error) => {
+  }, (news, error) => {
     const { phase, trigger, code = null } = news;
     count(`${trigger}.${phase}`);
     emit("refresh", news);

@@ -6,7 +6,7 @@ import { readToken } from './jwt'
 import { readProblem } from './problem'
 import type { Settings } from './settings'
 import type { Held, Vault } from './vault'
-import { Act, judge } from './verdict'
+import { Act, isAboutToken, judge } from './verdict'
 
 /** `fetch` options, and the mark by which a request says that it has had its refresh. */
 export type AuthRequestInit = RequestInit & { readonly _attemptedRefresh?: boolean }
@@ -62,12 +62,13 @@ export function createAuthFetch(p: AuthFetchParts): AuthFetch {
 
   return async (input, init) => {
     const ready = input instanceof Request ? input : null
-    if (!p.protects(new URL(ready?.url ?? String(input), core.scope.document.baseURI))) return send(input, init)
+    const url = new URL(ready?.url ?? String(input), core.scope.document.baseURI)
+    if (!p.protects(url)) return send(input, init)
 
     const signal = init?.signal ?? ready?.signal ?? null
     const replayable = !isStream(init?.body)
     // A body can be sent once; what may be sent again is built anew, or cloned before the first send.
-    const build = (): Request => new Request(ready && replayable ? ready.clone() : input, init)
+    const build = (): Request => new Request(replayable ? (ready?.clone() ?? url) : (ready ?? url), init)
     let request = build()
     let { held, sound } = await p.token(signal, !replayable)
     // Credentials of the caller's own stay, unless they are an earlier token of the same subject.
@@ -95,8 +96,9 @@ export function createAuthFetch(p: AuthFetchParts): AuthFetch {
 
       const problem = await until(signal, readProblem(response))
       const now = vault.held()
+      const refused = { ...problem, status }
       const [act, line] = judge({
-        ...problem, status, attempted, replayable,
+        ...refused, attempted, replayable,
         mayWait: waits < settings().maxRetries,
         newer: !!now && now.generation > generation,
         otherClaims: now?.claims.digest !== digest,
@@ -122,9 +124,8 @@ export function createAuthFetch(p: AuthFetchParts): AuthFetch {
         }
         attempted = replayed = true
         held = vault.held()
-        // The server has applied nothing after a 401, nor after a refusal for a missing role; else only what may
-        // be repeated is.
-        if (status === 403 && problem.error !== 'invalid_token' && problem.code !== 'role_missing' && !idempotent.test(request.method)) return response
+        // Nor has anything been applied when a role was missing; after any other 403 only what may be repeated is.
+        if (!isAboutToken(refused) && problem.code !== 'role_missing' && !idempotent.test(request.method)) return response
       }
       // Another user may have signed in meanwhile; nobody's request is sent in another's name.
       if (login !== vault.login()) return response

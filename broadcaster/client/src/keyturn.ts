@@ -156,7 +156,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   const refresher = createRefresher(core, vault, guard, tabs, (hint, signal) => {
     const own = settings.refresh ?? settings.getToken
     return own ? until(signal, askApp(own)) : askEndpoint(send, refreshUrl, hint, signal)
-  }, () => planner.stale(), (news, error) => {
+  }, (news, error) => {
     const { phase, trigger, code = null } = news
     count(`${trigger}.${phase}`)
     emit('refresh', news)

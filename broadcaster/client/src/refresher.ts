@@ -37,11 +37,10 @@ const fetchMs = 10_000
 /** Attempts without a useful answer that make a failure. */
 const attempts = 3
 
-/** ask gets a token; stale says whether the ring's state asks to replace the one in use; told hears the news. */
+/** ask gets a token; told hears the news. */
 export function createRefresher(
   core: Core, vault: Vault, guard: Guard, tabs: Tabs,
   ask: (hint: string | null, signal: AbortSignal) => Promise<Outcome>,
-  stale: () => boolean,
   told: (news: RefreshNews, error?: KeyturnError) => void,
 ): Refresher {
   let flight: Promise<Held> | null = null
@@ -51,9 +50,9 @@ export function createRefresher(
   let wake: () => void
 
   /** The token in use, when it is newer than that of a generation and will do. */
-  const newer = (trigger: Trigger, used: number): Held | null => {
+  const newer = (used: number): Held | null => {
     const held = vault.held()
-    return held && held.generation > used && vault.leftMs() > 0 && !(trigger === 'event' && stale()) ? held : null
+    return held && held.generation > used && vault.leftMs() > 0 ? held : null
   }
 
   const fly = async (trigger: Trigger, used: number): Promise<Held> => {
@@ -67,7 +66,7 @@ export function createRefresher(
     const attempt = (hold: AbortSignal) => async (): Promise<Held | Outcome> => {
       await tabs.ask(hold)
       signal.throwIfAborted()
-      const there = newer(trigger, used)
+      const there = newer(used)
       if (there) return there
       if (!counted) guard.admit(trigger)
       if (!counted) told({ phase: 'started', trigger })
@@ -115,7 +114,7 @@ export function createRefresher(
 
   return {
     async refresh(trigger, used = vault.held()?.generation ?? 0) {
-      const there = newer(trigger, used)
+      const there = newer(used)
       if (there) return there
       const mine = (flight ??= fly(trigger, used))
       try {

@@ -42,6 +42,11 @@ export const enum Act {
 /** Codes of a 403 that speak of the key or the token, not of a permission. */
 const ofToken = /token_expired|kid_unknown|key_re|signature_invalid/
 
+/** Whether a refusal is about the token itself, so that nothing has been applied, and any method may be sent again. */
+export function isAboutToken({ status, error, code }: Pick<Refused, 'status' | 'error' | 'code'>): boolean {
+  return status === 401 || error === 'invalid_token' || ofToken.test(code)
+}
+
 /** What to do, and what the console says about it. */
 export type Verdict = readonly [Act, string?]
 
@@ -55,7 +60,7 @@ export function judge(r: Refused): Verdict {
   }
   if (r.attempted) return [Act.give, 'Already attempted refresh for this request']
   if (!r.replayable) return [Act.give, 'A streamed body can only be sent once, not retrying']
-  if (r.status === 401 || r.error === 'invalid_token' || ofToken.test(r.code)) return [r.newer ? Act.replay : Act.refresh]
+  if (isAboutToken(r)) return [r.newer ? Act.replay : Act.refresh]
   if (r.newer && r.otherClaims) return [Act.replay]
   if (r.on403 === 'never' || (r.on403 === 'ifStale' && !r.stale)) return [Act.give]
   if (r.inFlight) return [Act.join, 'Token refresh redirect already in progress']

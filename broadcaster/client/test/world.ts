@@ -209,7 +209,7 @@ export class FakeSocket implements SocketLike {
   deliver(frame: unknown): void {
     if (this.cut) return
     const data = typeof frame === 'string' ? frame : JSON.stringify(frame)
-    this.tab.world.after(5, () => {
+    this.tab.world.after(this.tab.wireMs, () => {
       if (this.state === 'open') this.onmessage?.({ data })
     })
   }
@@ -223,6 +223,8 @@ export class Tab {
   readonly lines: string[] = []
   /** All requests that left, as `METHOD path`, with the kid of the token they carried. */
   readonly calls: string[] = []
+  /** How long a frame takes to get here. */
+  wireMs = 5
   hidden = false
   online = true
   /** A frozen page's timers and messages do not run. */

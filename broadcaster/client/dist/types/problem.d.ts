@@ -7,7 +7,7 @@ export interface Problem {
     /** How long to wait, at most an hour, from the body or `Retry-After`; null when nobody says. */
     readonly retryAfterMs: number | null;
 }
-/** The `error` parameter of a challenge, quoted or not; '' when there is none. */
+/** The `error` parameter within the first KiB of a challenge, quoted or not; '' when there is none. */
 export declare function challengeError(header: string | null): string;
 /** Reads a refusal without consuming the answer: whoever gets the response can still read its body. */
 export declare function readProblem(response: Response): Promise<Problem>;

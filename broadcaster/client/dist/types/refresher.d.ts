@@ -28,5 +28,5 @@ export interface RefreshNews {
     /** How long until the next attempt. */
     readonly waitMs?: number;
 }
-/** ask gets a token; stale says whether the ring's state asks to replace the one in use; told hears the news. */
-export declare function createRefresher(core: Core, vault: Vault, guard: Guard, tabs: Tabs, ask: (hint: string | null, signal: AbortSignal) => Promise<Outcome>, stale: () => boolean, told: (news: RefreshNews, error?: KeyturnError) => void): Refresher;
+/** ask gets a token; told hears the news. */
+export declare function createRefresher(core: Core, vault: Vault, guard: Guard, tabs: Tabs, ask: (hint: string | null, signal: AbortSignal) => Promise<Outcome>, told: (news: RefreshNews, error?: KeyturnError) => void): Refresher;

@@ -35,6 +35,8 @@ export declare const enum Act {
     /** As refreshClaims, by joining the one under way. */
     join = 5
 }
+/** Whether a refusal is about the token itself, so that nothing has been applied, and any method may be sent again. */
+export declare function isAboutToken({ status, error, code }: Pick<Refused, 'status' | 'error' | 'code'>): boolean;
 /** What to do, and what the console says about it. */
 export type Verdict = readonly [Act, string?];
 /**

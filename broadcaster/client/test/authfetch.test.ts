@@ -1,0 +1,563 @@
+import { describe, expect, test } from 'vitest'
+import { installFetch } from '../src/install'
+import { problem } from './server'
+import type { BrowserOptions, Tab } from './world'
+import { World } from './world'
+
+const second = { key: 'k2', kid: '2026-11-b' }
+
+/** A page that is signed in and hears nothing of the server: recovery is by refused calls alone. */
+const blocked = async (world: World, options: Partial<BrowserOptions> = {}): Promise<Tab> => {
+  const tab = world.browser(options).open({ streamUrl: null })
+  await world.run(1_000)
+  expect(tab.refreshes).toBe(1)
+  return tab
+}
+
+/** The outcome of a call, after enough time. */
+const settled = async <T>(world: World, call: Promise<T>, ms = 60_000): Promise<T> => {
+  let done = false
+  call.then(() => (done = true), () => (done = true))
+  await world.run(ms)
+  expect(done, 'the call has come to an end').toBe(true)
+  return call
+}
+
+const turned = async (world: World): Promise<Tab> => {
+  const tab = await blocked(world)
+  world.server.turn(second, { keep: false })
+  return tab
+}
+
+describe('a 401', () => {
+  test('with the socket blocked: one refresh, one replay, and the caller sees only the good answer', async () => {
+    const world = new World()
+    const tab = await turned(world)
+    const response = await settled(world, tab.api())
+    expect(await response.json()).toEqual({ ok: true, key: 'k2' })
+    expect(tab.refreshes).toBe(2)
+    expect(world.server.seen.map((s) => s.status)).toEqual([401, 200])
+  })
+
+  test('ten at once: one refresh, ten good answers', async () => {
+    const world = new World()
+    const tab = await turned(world)
+    const all = await settled(world, Promise.all(Array.from({ length: 10 }, (_, i) => tab.api(`/reports/${i}`))))
+    expect(all.map((r) => r.status)).toEqual(all.map(() => 200))
+    expect(tab.refreshes).toBe(2)
+  })
+
+  test('that arrives after the refresh is replayed with the newer token, without another', async () => {
+    const world = new World()
+    const tab = await turned(world)
+    let slow: (() => void) | undefined
+    world.server.apiScript = (request) =>
+      request.url.endsWith('/slow') && !slow
+        ? new Promise((resolve) => (slow = () => resolve(problem(401, 'key_retired'))))
+        : null
+    const late = tab.api('/slow')
+    await settled(world, tab.api())
+    expect(tab.refreshes).toBe(2)
+    slow!()
+    expect((await settled(world, late)).status).toBe(200)
+    expect(tab.refreshes).toBe(2)
+  })
+
+  test('in eight tabs: one refresh', async () => {
+    const world = new World()
+    const browser = world.browser()
+    const tabs = Array.from({ length: 8 }, () => browser.open({ streamUrl: null }))
+    await world.run(2_000)
+    world.server.turn(second, { keep: false })
+    const all = await settled(world, Promise.all(tabs.map((tab) => tab.api())))
+    expect(all.map((r) => r.status)).toEqual(all.map(() => 200))
+    expect(world.server.issued).toBe(2)
+  })
+
+  test('for ever: the server sees two requests, and the caller its second answer, unread', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    world.server.apiScript = () => problem(401, 'signature_invalid')
+    const response = await settled(world, tab.api())
+    expect([response.status, response.bodyUsed, world.server.seen.length, tab.refreshes]).toEqual([401, false, 2, 2])
+    expect(await response.json()).toMatchObject({ code: 'signature_invalid' })
+  })
+
+  test('while nobody is signed in goes to the caller, and nobody asks again', async () => {
+    const world = new World()
+    const browser = world.browser()
+    browser.cookie = null
+    const tab = browser.open()
+    await world.run(1_000)
+    for (let i = 0; i < 3; i++) expect((await settled(world, tab.api())).status).toBe(401)
+    expect([tab.refreshes, tab.sockets.length]).toEqual([1, 0])
+    expect(tab.keyturn.status()).toMatchObject({ socket: 'idle', token: null })
+  })
+
+  test.each([400, 404, 409, 418, 429, 500, 503])('%i is no auth failure', async (status) => {
+    const world = new World()
+    const tab = await blocked(world)
+    world.server.apiScript = () => new Response('x', { status, headers: { 'www-authenticate': 'Bearer error="invalid_token"' } })
+    const response = await settled(world, tab.api())
+    expect([response.status, await response.text(), tab.refreshes, world.server.seen.length]).toEqual([status, 'x', 1, 1])
+  })
+
+  test('a network failure is none either', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    world.server.apiScript = () => Promise.reject(new TypeError('Failed to fetch'))
+    await expect(settled(world, tab.api())).rejects.toThrow('Failed to fetch')
+    expect(tab.refreshes).toBe(1)
+  })
+
+  test('marked as having had its refresh goes to the caller, and that is said', async () => {
+    const world = new World()
+    const tab = await turned(world)
+    const response = await settled(world, tab.api('/reports', { _attemptedRefresh: true }))
+    expect([response.status, tab.refreshes]).toEqual([401, 1])
+    expect(tab.said('🔄 [fetchWithAuth] Already attempted refresh for this request')).toBe(1)
+  })
+})
+
+describe('an unknown kid', () => {
+  const unknown = (times: number) => {
+    let left = times
+    return (): Response | null => (left-- > 0 ? problem(401, 'kid_unknown', { retryAfterMs: 1_000 }) : null)
+  }
+
+  test('with a time to wait is waited for and sent again, without a refresh', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    world.server.apiScript = unknown(3)
+    const call = tab.api()
+    await world.run(900)
+    expect(world.server.seen).toHaveLength(1)
+    expect((await settled(world, call)).status).toBe(200)
+    expect([world.server.seen.length, tab.refreshes]).toEqual([4, 1])
+  })
+
+  test('is waited for three times at most', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    world.server.apiScript = unknown(99)
+    expect((await settled(world, tab.api())).status).toBe(401)
+    expect([world.server.seen.length, tab.refreshes]).toEqual([4, 1])
+  })
+
+  test('ends with the caller', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    world.server.apiScript = unknown(99)
+    const ended = new AbortController()
+    const call = tab.api('/reports', { signal: ended.signal })
+    await world.run(100)
+    ended.abort(new Error('left the page'))
+    await expect(settled(world, call)).rejects.toThrow('left the page')
+    expect(world.server.seen).toHaveLength(1)
+  })
+})
+
+describe('a 403', () => {
+  test('for a role that has been granted meanwhile: waits 500 ms, refreshes, replays', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    world.server.roles = ['user', 'admin']
+    const began = world.now
+    const asked: number[] = []
+    tab.keyturn.on('refresh', ({ phase }) => void (phase === 'started' && asked.push(world.now - began)))
+    const response = await settled(world, tab.api('/admin', { method: 'POST', body: 'x' }))
+    expect(response.status).toBe(200)
+    expect([tab.refreshes, world.server.seen.map((s) => s.body)]).toEqual([2, ['x', 'x']])
+    expect(asked[0]).toBeGreaterThanOrEqual(500)
+    expect(tab.lines.map((l) => l.replace('🔄 ', '')).slice(-5)).toEqual([
+      '[fetchWithAuth] Got 403 Forbidden, user may need permission refresh',
+      '[fetchWithAuth] First 403, attempting token refresh',
+      '[fetchWithAuth] Waiting 500ms before refresh...',
+      'DynamicAuthManager: Refreshing token...',
+      '✅ DynamicAuthManager: Token refreshed successfully',
+    ])
+  })
+
+  test('that stays: one refresh, one replay, then the caller gets it unread; again under the same claims: none', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    const response = await settled(world, tab.api('/forbidden'))
+    expect([response.status, await response.text(), tab.refreshes, world.server.seen.length]).toEqual([403, 'no', 2, 2])
+    expect(tab.said('lacks permission')).toBe(0)
+    for (let i = 0; i < 3; i++) {
+      const again = await settled(world, tab.api('/forbidden'))
+      expect([again.status, again.bodyUsed]).toEqual([403, false])
+    }
+    expect([tab.refreshes, world.server.seen.length]).toEqual([2, 5])
+    expect(tab.said('🔄 [fetchWithAuth] Token already refreshed, still 403 - user lacks permission')).toBe(3)
+  })
+
+  test('is remembered across a reload, as a digest and nothing else', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    await settled(world, tab.api('/forbidden'))
+    expect([...tab.session.items.keys()]).toEqual(['keyturn:403:payments'])
+    expect(tab.session.items.get('keyturn:403:payments')).toMatch(/^\d+-\d+$/)
+    tab.start({ streamUrl: null })
+    await world.run(1_000)
+    const before = tab.refreshes
+    expect((await settled(world, tab.api('/forbidden'))).status).toBe(403)
+    expect(tab.refreshes).toBe(before)
+  })
+
+  test.each<[string, (world: World) => void]>([
+    ['a rotation', (world) => world.server.turn(second)],
+    ['changed claims', (world) => world.server.broadcast({ type: 'claims', afterMs: 0, windowMs: 0 })],
+  ])('after %s may refresh again', async (_, event) => {
+    const world = new World()
+    const tab = world.browser().open()
+    await world.run(1_000)
+    await settled(world, tab.api('/forbidden'))
+    event(world)
+    await world.run(130_000)
+    const before = tab.refreshes
+    await settled(world, tab.api('/forbidden'))
+    expect(tab.refreshes).toBe(before + 1)
+  })
+
+  test('after progress may refresh again', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    world.server.roles = ['user', 'editor']
+    await settled(world, tab.api('/admin'))
+    world.server.roles = ['user', 'editor', 'admin']
+    expect((await settled(world, tab.api('/admin'))).status).toBe(200)
+    expect(tab.refreshes).toBe(3)
+  })
+
+  test('twenty at once: one refresh, the others say so and wait for it', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    world.server.roles = ['user', 'admin']
+    const all = await settled(world, Promise.all(Array.from({ length: 20 }, () => tab.api('/admin'))))
+    expect(all.map((r) => r.status)).toEqual(all.map(() => 200))
+    expect(tab.refreshes).toBe(2)
+    expect([tab.said('First 403'), tab.said('🔄 [fetchWithAuth] Token refresh redirect already in progress')]).toEqual([1, 19])
+  })
+
+  test('of a POST without a missing role refreshes, but is not sent again', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    const response = await settled(world, tab.api('/forbidden', { method: 'POST', body: 'x' }))
+    expect([response.status, tab.refreshes, world.server.seen.length]).toEqual([403, 2, 1])
+  })
+
+  test('of the key is as a 401', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    let first = true
+    world.server.apiScript = () => (first ? ((first = false), problem(403, 'key_retired')) : null)
+    expect((await settled(world, tab.api('/reports', { method: 'POST', body: 'x' }))).status).toBe(200)
+    expect([tab.refreshes, tab.said('Waiting')]).toEqual([2, 0])
+  })
+
+  test.each([[0, 0], [1_000, 1_000], ['soon', 500], [-5, 500]])('waits %j: %i ms', async (given, ms) => {
+    const world = new World()
+    const tab = await blocked(world)
+    tab.keyturn.configure({ refreshDelayMs: given as number })
+    await settled(world, tab.api('/forbidden'))
+    expect(tab.said(`[fetchWithAuth] Waiting ${ms}ms before refresh...`)).toBe(1)
+  })
+
+  test('is left alone when that is set', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    tab.keyturn.configure({ refreshOn403: 'never' })
+    await settled(world, tab.api('/forbidden'))
+    expect([tab.refreshes, world.server.seen.length]).toEqual([1, 1])
+  })
+})
+
+describe('a replay', () => {
+  const bodies: [string, () => RequestInit & { duplex?: string }, string | RegExp][] = [
+    ['text', () => ({ body: 'text' }), 'text'],
+    ['a form', () => ({ body: new URLSearchParams({ a: '1', b: 'ü' }) }), 'a=1&b=%C3%BC'],
+    ['bytes', () => ({ body: new TextEncoder().encode('bytes') }), 'bytes'],
+    ['a blob', () => ({ body: new Blob(['blob']) }), 'blob'],
+    ['form data', () => {
+      const form = new FormData()
+      form.set('file', new Blob(['content']), 'x.txt')
+      return { body: form }
+    }, /filename="x.txt"[^]*content/],
+  ]
+
+  test.each(bodies)('sends %s again as it was', async (_, init, expected) => {
+    const world = new World()
+    const tab = await turned(world)
+    const response = await settled(world, tab.api('/reports?x=1', { method: 'PATCH', headers: { 'x-mine': '7' }, ...init() }))
+    expect(response.status).toBe(200)
+    const [first, again] = world.server.seen
+    expect([first!.method, again!.method, first!.path]).toEqual(['PATCH', 'PATCH', '/reports'])
+    for (const seen of [first!, again!]) {
+      if (typeof expected === 'string') expect(seen.body).toBe(expected)
+      else expect(seen.body).toMatch(expected)
+    }
+  })
+
+  test('sends a Request again whose body can be read once only', async () => {
+    const world = new World()
+    const tab = await turned(world)
+    const request = new Request('https://api.example.com/reports', { method: 'POST', body: 'once', headers: { 'x-mine': '7' } })
+    expect((await settled(world, tab.keyturn.fetch(request))).status).toBe(200)
+    expect(world.server.seen.map((s) => [s.method, s.body])).toEqual([['POST', 'once'], ['POST', 'once']])
+  })
+
+  test('never sends a stream again: no second request, no refresh, and a line that says why', async () => {
+    const world = new World()
+    const tab = await turned(world)
+    const body = new Blob(['streamed']).stream()
+    const response = await settled(world, tab.api('/reports', { method: 'POST', body, duplex: 'half' } as RequestInit))
+    expect([response.status, world.server.seen.length, tab.refreshes]).toEqual([401, 1, 1])
+    expect(tab.said('A streamed body can only be sent once')).toBe(1)
+  })
+
+  test('of a stream is spared by a token that will last: one about to expire is replaced first', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    tab.hidden = true
+    await world.run(850_000)
+    expect(tab.refreshes).toBe(1)
+    const body = new Blob(['streamed']).stream()
+    const response = await settled(world, tab.api('/reports', { method: 'POST', body, duplex: 'half' } as RequestInit))
+    expect([response.status, tab.refreshes]).toEqual([200, 2])
+  })
+
+  test('neither changes nor shares the caller’s options', async () => {
+    const world = new World()
+    const tab = await turned(world)
+    const options = Object.freeze({ method: 'POST', headers: Object.freeze({ 'x-mine': '7' }), body: 'x' })
+    expect((await settled(world, tab.api('/a', options))).status).toBe(200)
+    world.server.turn({ key: 'k9', kid: 'k9' }, { keep: false })
+    expect((await settled(world, tab.api('/b', options))).status).toBe(200)
+    expect(Object.keys(options)).toEqual(['method', 'headers', 'body'])
+    expect(tab.refreshes).toBe(3)
+  })
+
+  test('ends with the caller, while the refresh goes on for the others', async () => {
+    const world = new World()
+    const tab = await turned(world)
+    world.server.latencyMs = 2_000
+    const ended = new AbortController()
+    const call = tab.api('/a', { signal: ended.signal })
+    const other = tab.api('/b')
+    await world.run(3_000)
+    ended.abort()
+    await expect(settled(world, call)).rejects.toThrow(/abort/i)
+    expect((await settled(world, other)).status).toBe(200)
+    expect(tab.refreshes).toBe(2)
+    expect(world.server.seen.filter((s) => s.path === '/a')).toHaveLength(1)
+  })
+})
+
+describe('the token', () => {
+  const heard = (world: World): (string | null)[] => {
+    const all: (string | null)[] = []
+    world.server.apiScript = (request) => {
+      all.push(request.headers.get('authorization'))
+      return Response.json({})
+    }
+    return all
+  }
+
+  test('goes to the configured origins only', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    const all = heard(world)
+    for (const to of ['https://api.example.com/x', 'https://api.example.com.evil.example/x', 'http://api.example.com/x', 'https://api.example.com:444/x', '/local', 'https://evil.example/?https://api.example.com']) {
+      await settled(world, tab.keyturn.fetch(to), 1_000)
+    }
+    expect(all.map((h) => !!h)).toEqual([true, false, false, false, false, false])
+  })
+
+  test('goes to the page’s own origin where none is configured', async () => {
+    const world = new World()
+    const tab = world.browser().open({ origins: undefined, streamUrl: null })
+    await world.run(1_000)
+    const all = heard(world)
+    await settled(world, tab.keyturn.fetch('/local'), 1_000)
+    await settled(world, tab.keyturn.fetch(new URL('https://api.example.com/x')), 1_000)
+    expect(all.map((h) => !!h)).toEqual([true, false])
+  })
+
+  test('does not replace credentials of the caller’s own, but an earlier token of the same subject', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    const earlier = await tab.keyturn.getToken()
+    const refreshed = tab.keyturn.refresh()
+    await world.run(1_000)
+    const current = await refreshed
+    expect(current).not.toBe(earlier)
+    const all = heard(world)
+    for (const authorization of [`Bearer ${earlier}`, 'Bearer opaque', 'Basic eDp5', `Bearer ${world.server.token('bob')}`]) {
+      await settled(world, tab.api('/x', { headers: { authorization } }), 1_000)
+    }
+    expect(all[0]).toBe(`Bearer ${current}`)
+    expect(all.slice(1, 3)).toEqual(['Bearer opaque', 'Basic eDp5'])
+    expect(all[3]).not.toContain(current)
+  })
+
+  test('of the endpoints of sign-in is none, and their refusals cause no refresh', async () => {
+    const world = new World()
+    const tab = world.browser().open({ origins: 'self', streamUrl: null })
+    await world.run(1_000)
+    world.server.apiScript = () => problem(401, 'session_missing')
+    for (const name of ['login', 'callback?code=x', 'config-status']) {
+      expect((await settled(world, tab.keyturn.fetch(`/auth/${name}`), 1_000)).status).toBe(401)
+    }
+    world.server.refreshScript = () => problem(401, 'session_missing')
+    expect((await settled(world, tab.keyturn.fetch('/auth/refresh', { method: 'POST' }), 1_000)).status).toBe(401)
+    expect(tab.refreshes).toBe(2)
+    expect(tab.keyturn.status().token).not.toBeNull()
+  })
+
+  test('is asked for once before the first protected use, however many wait for it', async () => {
+    const world = new World()
+    const tab = world.browser().open({ streamUrl: null })
+    const all = await settled(world, Promise.all([tab.api('/a'), tab.api('/b'), tab.api('/c')]))
+    expect(all.map((r) => r.status)).toEqual([200, 200, 200])
+    expect([tab.refreshes, world.server.seen.length]).toEqual([1, 3])
+  })
+
+  test('that has expired is replaced before the request leaves', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    tab.hidden = true
+    await world.run(1_000_000)
+    expect((await settled(world, tab.api())).status).toBe(200)
+    expect([tab.refreshes, world.server.seen.length]).toEqual([2, 1])
+  })
+
+  test('that is about to expire is used, and replaced meanwhile; getToken waits for the new one', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    tab.hidden = true
+    await world.run(900_000 - 1_000 - 61_000)
+    expect(tab.refreshes).toBe(1)
+    const at61 = await settled(world, tab.keyturn.getToken(), 0)
+    expect(tab.refreshes).toBe(1)
+    await world.run(2_000)
+    world.server.latencyMs = 1_000
+    const call = tab.api()
+    const wanted = tab.keyturn.getToken()
+    await world.run(1_100)
+    expect((await call).status).toBe(200)
+    expect(tab.refreshes).toBe(2)
+    await world.run(1_000)
+    expect(await wanted).not.toBe(at61)
+  })
+})
+
+describe('loops end', () => {
+  test('after three refreshes that failures caused, in five minutes, in all tabs of the browser', async () => {
+    const world = new World()
+    const browser = world.browser()
+    const tabs = [browser.open({ streamUrl: null }), browser.open({ streamUrl: null })]
+    await world.run(1_000)
+    const before = world.server.issued
+    // Each new token is good once, then refused: the breaker sees successes in between.
+    let n = 0
+    world.server.apiScript = () => (n++ % 2 ? Response.json({}) : problem(401, 'key_retired'))
+    for (let i = 0; i < 6; i++) await settled(world, tabs[i % 2]!.api(), 1_000)
+    expect(world.server.issued - before).toBe(3)
+    expect(tabs[0]!.said('three refreshes after failures') + tabs[1]!.said('three refreshes after failures')).toBeGreaterThan(0)
+    await world.run(300_000)
+    n = 0
+    await settled(world, tabs[0]!.api(), 1_000)
+    expect(world.server.issued - before).toBeGreaterThan(3)
+  })
+
+  test('when two new tokens in a row were refused: the breaker opens, for five minutes', async () => {
+    const world = new World()
+    const tab = await blocked(world)
+    world.server.apiScript = () => problem(401, 'signature_invalid')
+    for (let i = 0; i < 6; i++) await settled(world, tab.api(), 1_000)
+    expect([tab.refreshes, tab.keyturn.status().breaker]).toEqual([3, 'open'])
+    expect(tab.said('new tokens are being refused')).toBeGreaterThan(0)
+    await world.run(300_000)
+    expect(tab.keyturn.status().breaker).toBe('closed')
+    const before = tab.refreshes
+    await settled(world, tab.api(), 1_000)
+    expect([tab.refreshes - before, tab.keyturn.status().breaker]).toEqual([1, 'open'])
+  })
+
+  test('but a new rev, or a wish, gives one more try', async () => {
+    const world = new World()
+    const tab = world.browser().open()
+    await world.run(1_000)
+    world.server.apiScript = () => problem(401, 'signature_invalid')
+    for (let i = 0; i < 3; i++) await settled(world, tab.api(), 1_000)
+    expect(tab.keyturn.status().breaker).toBe('open')
+    world.server.turn(second)
+    await world.run(100)
+    expect(tab.keyturn.status().breaker).toBe('closed')
+    const wished = tab.keyturn.refresh()
+    await world.run(1_000)
+    expect(await wished).toMatch(/\./)
+    world.server.apiScript = () => null
+    expect((await settled(world, tab.api(), 1_000)).status).toBe(200)
+  })
+
+  test('whatever happens to storage', async () => {
+    const world = new World()
+    const tab = await blocked(world, { storage: false })
+    let n = 0
+    world.server.apiScript = () => (n++ % 2 ? Response.json({}) : problem(401, 'key_retired'))
+    for (let i = 0; i < 6; i++) await settled(world, tab.api(), 1_000)
+    expect(tab.refreshes).toBe(4)
+  })
+})
+
+describe('the global fetch', () => {
+  test('is replaced once, looks the same, lets strangers through untouched, and can be put back', async () => {
+    const world = new World()
+    const tab = world.browser().tab()
+    const seen: unknown[][] = []
+    function fetch(this: unknown, input: unknown, init?: unknown): Promise<Response> {
+      seen.push([input, init])
+      return Promise.resolve(new Response('stranger'))
+    }
+    const scope = { ...tab.scope(), fetch: fetch as typeof globalThis.fetch }
+    tab.start({ streamUrl: null })
+    await world.run(1_000)
+    const original = scope.fetch
+    const takeBack = installFetch(tab.keyturn, scope)
+    const patched = scope.fetch
+    expect([patched === original, patched.name, patched.length]).toEqual([false, original.name, original.length])
+    installFetch(tab.keyturn, scope)()
+    expect(scope.fetch).toBe(patched)
+    const call = scope.fetch('https://api.example.com/reports')
+    await world.run(1_000)
+    expect((await call).status).toBe(200)
+    takeBack()
+    expect(scope.fetch).toBe(original)
+  })
+})
+
+test('no line, no status and no storage ever holds a token', async () => {
+  const world = new World()
+  const browser = world.browser()
+  const tabs = [browser.open({ settings: { debug: true } }), browser.open({ settings: { debug: true } })]
+  await world.run(1_000)
+  const events: unknown[] = []
+  for (const tab of tabs) {
+    for (const event of ['state', 'token', 'socket', 'refresh', 'failed', 'sessionended'] as const) tab.keyturn.on(event, (news) => events.push(news))
+  }
+  world.server.turn(second, { keep: false })
+  await settled(world, tabs[0]!.api('/forbidden'))
+  await settled(world, tabs[1]!.api())
+  await world.run(130_000)
+  const token = await tabs[0]!.keyturn.getToken()
+  expect(token!.length).toBeGreaterThan(50)
+  const all = JSON.stringify([
+    events, tabs.map((t) => [t.lines, t.keyturn.status(), [...t.session.items]]), [...browser.local.items],
+  ])
+  expect(events.length).toBeGreaterThan(5)
+  for (const part of token!.split('.')) expect(all).not.toContain(part)
+  expect(all).not.toContain('alice')
+  for (const line of tabs.flatMap((t) => t.lines)) expect(line).toMatch(/🔄|JWT/)
+})
