@@ -138,14 +138,22 @@ func turnUnderLoad(ctx context.Context, binary, dir string, browsers int, rate f
 	return out, nil
 }
 
+// signIns is how many browsers sign in at a time.
+const signIns = 24
+
 // admit signs the browsers in; each then follows the stream and calls the API every pause.
 func admit(ctx context.Context, crowd []*harness.Browser, base string, network http.RoundTripper, running *sync.WaitGroup, pause time.Duration) error {
 	var signing sync.WaitGroup
 	errs := make([]error, len(crowd))
+	turns := make(chan struct{}, signIns) // fewer than the transport has connections: a sign-in may hold two
 	for i := range crowd {
 		b := harness.NewBrowser(base, network)
 		crowd[i] = b
-		signing.Go(func() { errs[i] = b.SignIn(ctx, fmt.Sprintf("browser-%d", i), "user") })
+		signing.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			errs[i] = b.SignIn(ctx, fmt.Sprintf("browser-%d", i), "user")
+		})
 	}
 	signing.Wait()
 	if err := errors.Join(errs...); err != nil {

@@ -75,13 +75,20 @@ func parseBenchmarks(out []byte) (middlewareResult, error) {
 
 // scriptSize is the size of the client script as it goes over the wire.
 func scriptSize() (float64, error) {
+	script := client.Script()
+	if len(script) < 1<<10 {
+		return 0, fmt.Errorf("the client script has %d bytes: it was not built; run go tool task client", len(script))
+	}
 	var b bytes.Buffer
 	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 	if err != nil {
 		return 0, err
 	}
-	if _, err := w.Write(client.Script()); err != nil {
+	if _, err := w.Write(script); err != nil {
 		return 0, err
 	}
-	return float64(b.Len()), errors.Join(w.Close())
+	if err := w.Close(); err != nil {
+		return 0, err
+	}
+	return float64(b.Len()), nil
 }

@@ -86,6 +86,8 @@ func cutFrame(b []byte) (op byte, payload, rest []byte, err error) {
 	}
 	n, head := int(b[1]&0x7f), 2
 	switch {
+	case b[0]&0x0f == 0 || b[0]&final == 0:
+		return 0, nil, b, fmt.Errorf("a frame in pieces")
 	case b[1]&masked != 0:
 		return 0, nil, b, fmt.Errorf("a masked frame from a server")
 	case n == 127:
@@ -121,7 +123,7 @@ func readFrame(r *bufio.Reader) (op byte, payload []byte, err error) {
 		if n := r.Buffered(); n > size {
 			size = n - 1 // look at all there is before waiting for more
 		}
-		if size > maxPayload {
+		if size > maxPayload+4 {
 			return 0, nil, io.ErrShortBuffer
 		}
 	}
