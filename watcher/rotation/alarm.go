@@ -49,7 +49,7 @@ func sharedKIDs(keys []Key) []Alarm {
 				until = "until " + older.VerifyUntil.Format(time.RFC3339)
 			}
 			alarms = append(alarms, alarmf(alarmReused, k.Name,
-				"kid %q names two live keys, %s and %s: both are tried %s; give every new key a kid of its own, or set kid: {strict: true} to refuse this",
+				"kid %.80q names two live keys, %.80s and %.80s: both are tried %s; give every new key a kid of its own, or set kid: {strict: true} to refuse this",
 				k.KID, k.Name, older.Name, until))
 			break
 		}

@@ -119,6 +119,18 @@ func flagReused(keys []Key) {
 // retired keys, the retiring key that would end first, the pending key that came
 // last. The current key always stays.
 func (d *draft) fit(s *State) {
+	var early, out []string // names of retiring and pending keys that went
+	drop := func(stage Stage) (freed int) {
+		name, freed := drop(s, stage)
+		switch {
+		case freed == 0:
+		case stage == Retiring:
+			early = append(early, name)
+		default:
+			out = append(out, name)
+		}
+		return freed
+	}
 	pending := 0
 	for _, k := range s.Keys {
 		if k.Stage == Pending {
@@ -126,9 +138,9 @@ func (d *draft) fit(s *State) {
 		}
 	}
 	for ; pending > maxPending; pending-- {
-		d.drop(s, Pending)
+		drop(Pending)
 	}
-	for len(s.Keys) > MaxKeys && d.drop(s, Retiring) > 0 {
+	for len(s.Keys) > MaxKeys && drop(Retiring) > 0 {
 	}
 	for len(s.Gone) > MaxGone {
 		forget(s, d.shown, true)
@@ -136,45 +148,51 @@ func (d *draft) fit(s *State) {
 	for over := size(*s) - maxState; over > 0; {
 		freed := forget(s, d.shown, false)
 		if freed == 0 {
-			freed = d.drop(s, Retiring)
+			freed = drop(Retiring)
 		}
 		if freed == 0 {
-			freed = d.drop(s, Pending)
+			freed = drop(Pending)
 		}
 		if freed == 0 {
-			return
+			break
 		}
 		over -= freed
+	}
+	if n := len(early); n > 0 {
+		d.alarm(alarmTooMany, early[n-1], "%d retiring keys went before their time, the last of them %.80s: a state carries %d keys and %d bytes; turn keys less often",
+			n, early[n-1], MaxKeys, maxState)
+	}
+	if n := len(out); n > 0 {
+		d.alarm(alarmTooMany, out[n-1], "%d pending keys are left out, the first of them %.80s: a state carries %d of them and %d bytes; take those out of the store that will not sign",
+			n, out[n-1], maxPending, maxState)
 	}
 }
 
 // drop takes the key of that stage out that is missed least, and returns how
 // many bytes of the encoded state that saves; 0: there is none.
-func (d *draft) drop(s *State, stage Stage) (freed int) {
+func drop(s *State, stage Stage) (name string, freed int) {
 	least := -1
 	for i, k := range s.Keys {
 		switch {
 		case k.Stage != stage:
 		case least < 0,
 			stage == Retiring && k.VerifyUntil.Before(s.Keys[least].VerifyUntil),
-			stage == Pending && k.Since.After(s.Keys[least].Since):
+			stage == Pending && !k.Since.Before(s.Keys[least].Since):
 			least = i
 		}
 	}
 	if least < 0 {
-		return 0
+		return "", 0
 	}
 	k := s.Keys[least]
 	s.Keys = slices.Delete(s.Keys, least, least+1)
 	freed = encoded(k)
 	if stage == Retiring {
-		d.alarm(alarmTooMany, k.Name, "key %s went before its time, which ended first: a ring carries %d keys; turn keys less often", k.Name, MaxKeys)
 		g := k.gone(WhyRetired)
 		s.Gone = append(s.Gone, g)
-		return freed - encoded(g)
+		freed -= encoded(g)
 	}
-	d.alarm(alarmTooMany, k.Name, "key %s is left out: a ring carries %d pending keys; take those out of the store that will not sign", k.Name, maxPending)
-	return freed
+	return k.Name, freed
 }
 
 // forget drops the oldest gone key, and returns how many bytes that saves: first

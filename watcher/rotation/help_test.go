@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -206,11 +205,5 @@ func numbered(n int) []string {
 	for i := range names {
 		names[i] = fmt.Sprintf("k%d", i+1)
 	}
-	return names
-}
-
-func sortedNames(names []string) []string {
-	names = slices.Clone(names)
-	slices.Sort(names)
 	return names
 }

@@ -37,7 +37,7 @@ func Next(prev State, seen Snapshot, p Policy, now time.Time) (State, Change) {
 	did := d.place(l, next.Cause.Gap)
 	row := d.row(l, did)
 	if row == rowReplaced || row == rowKIDReuse {
-		d.alarm(alarmReplaced, l.current.name, "key %s signs without having been announced: verifiers learn of it only now; add new keys as pending first", l.current.name)
+		d.alarm(alarmReplaced, l.current.name, "key %.80s signs without having been announced: verifiers learn of it only now; add new keys as pending first", l.current.name)
 	}
 	if row == rowRecreated {
 		d.alarm(alarmRecreated, l.current.name, "the secret of ring %s was made anew: keys of the earlier one went at once, and tokens under them fail", next.Ring)
@@ -80,9 +80,9 @@ func (d *draft) signs(l look) bool {
 	cur := *l.current
 	switch {
 	case l.stays() && cur.leak != "": // alas; to freeze the ring would keep its way out shut
-		d.alarm(alarmCompromisedCurrent, cur.name, "current key %s holds the material of the compromised key %s: turn to a fresh key at once", cur.name, cur.leak)
+		d.alarm(alarmCompromisedCurrent, cur.name, "current key %.80s holds the material of the compromised key %.80s: turn to a fresh key at once", cur.name, cur.leak)
 	case cur.compromised():
-		d.alarm(alarmCompromisedCurrent, cur.name, "the store made %s current, which holds the material of the compromised key %s: nothing was changed; make a fresh key current at once", cur.name, cur.leaked())
+		d.alarm(alarmCompromisedCurrent, cur.name, "the store made %.80s current, which holds the material of the compromised key %.80s: nothing was changed; make a fresh key current at once", cur.name, cur.leaked())
 		return false
 	}
 	return !d.refused(l, cur)
@@ -107,7 +107,7 @@ func (d *draft) refused(l look, s sight) bool {
 	if holder == "" {
 		return false
 	}
-	d.alarm(alarmRefused, s.name, "key %s is refused: its kid %q names key %s already; give it a kid of its own, or drop kid: {strict: true}", s.name, s.KID, holder)
+	d.alarm(alarmRefused, s.name, "key %.80s is refused: its kid %.80q names key %.80s already; give it a kid of its own, or drop kid: {strict: true}", s.name, s.KID, holder)
 	return true
 }
 

@@ -66,7 +66,7 @@ func (d *draft) admit(s sight, l look, did *deeds) {
 		d.shown[s.name] = true
 	}
 	if s.compromised() && s.Stage == Pending {
-		d.alarm(alarmCompromisedPending, s.name, "the store shows %s as pending, which holds the material of the compromised key %s: it stays out; take it out of the store", s.name, s.leaked())
+		d.alarm(alarmCompromisedPending, s.name, "the store shows %.80s as pending, which holds the material of the compromised key %.80s: it stays out; take it out of the store", s.name, s.leaked())
 	}
 	if s.compromised() || s.dead() || s.idle() || d.refused(l, s) {
 		return

@@ -37,15 +37,8 @@ func newest(a, b string) string {
 	return a
 }
 
-// skipped reports whether marker to shows that the store was written more than
-// once since marker from. Only counters tell: decimal markers of at most nine
-// digits, which no time in seconds or finer fits.
-func skipped(from, to string) bool {
-	a, okA := counter(from)
-	b, okB := counter(to)
-	return okA && okB && b > a+1
-}
-
+// counter reads a marker that every write of the store raises by one: decimal,
+// of at most nine digits, which no time in seconds or finer fits.
 func counter(marker string) (n uint64, ok bool) {
 	if len(marker) > 9 {
 		return 0, false

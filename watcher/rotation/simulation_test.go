@@ -1,6 +1,7 @@
 package rotation_test
 
 import (
+	"flag"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
+
+var worlds = flag.Int("worlds", 6, "how many worlds the simulation lives through for each kind of store")
 
 // Weeks of a store's life under several watchers: stale looks, missed changes,
 // rollbacks, dropped labels, reissues, leaks with crashes, lost logs, restarts.
@@ -19,7 +22,7 @@ func TestWeeksOfAStoresLife(t *testing.T) {
 		for _, watchers := range []int{1, 3} {
 			t.Run(fmt.Sprintf("marker %s, %d watchers", marker, watchers), func(t *testing.T) {
 				r := random(t)
-				for range 15 {
+				for range *worlds {
 					w := create(t, r, marker, watchers)
 					for range 300 {
 						w.step()
