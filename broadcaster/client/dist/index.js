@@ -1206,9 +1206,9 @@ function createKeyturn(options = {}, scope = globalThis) {
     guard.spend("");
     emit("sessionended", { code });
   };
-  const leave = (code) => {
+  const leave = (code, shared = true) => {
     vault.forget(core.wall());
-    tabs.leave();
+    if (shared) tabs.leave();
     left(code);
   };
   const tabs = joinTabs(core, ring, vault, () => {
@@ -1226,15 +1226,13 @@ function createKeyturn(options = {}, scope = globalThis) {
     if (phase === "done") log("✅ DynamicAuthManager: Token refreshed successfully");
     if (phase === "waiting") debug(`JWT refresh (${trigger}) again in ${news.waitMs} ms`);
     if (!error) return;
+    const held = vault.held();
     log(`JWT refresh (${trigger}): ${error.message}`);
-    connection.failed(code);
-    emit("failed", { trigger, code: error.code, reason: code });
-    if (phase !== "ended") return;
-    if (vault.held()) leave(code);
-    else {
-      vault.forget(core.wall());
-      left(code);
+    if (held || phase !== "ended") {
+      connection.failed(code);
+      emit("failed", { trigger, code: error.code, reason: code });
     }
+    if (phase === "ended") leave(code, !!held);
   });
   const { refresh } = refresher;
   const planner = createPlanner(

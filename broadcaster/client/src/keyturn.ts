@@ -141,10 +141,10 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
     emit('sessionended', { code })
   }
 
-  /** The user is gone from here, and so from all tabs. */
-  const leave = (code: string): void => {
+  /** The user is gone from here, and with shared from all tabs. */
+  const leave = (code: string, shared = true): void => {
     vault.forget(core.wall())
-    tabs.leave()
+    if (shared) tabs.leave()
     left(code)
   }
 
@@ -164,15 +164,14 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
     if (phase === 'done') log('✅ DynamicAuthManager: Token refreshed successfully')
     if (phase === 'waiting') debug(`JWT refresh (${trigger}) again in ${news.waitMs} ms`)
     if (!error) return
+    const held = vault.held()
     log(`JWT refresh (${trigger}): ${error.message}`)
-    connection.failed(code!)
-    emit('failed', { trigger, code: error.code, reason: code })
-    if (phase !== 'ended') return
-    if (vault.held()) leave(code!)
-    else {
-      vault.forget(core.wall())
-      left(code!)
+    // A page that nobody was signed in to has lost nothing.
+    if (held || phase !== 'ended') {
+      connection.failed(code!)
+      emit('failed', { trigger, code: error.code, reason: code })
     }
+    if (phase === 'ended') leave(code!, !!held)
   })
   const { refresh } = refresher
 
