@@ -19,9 +19,10 @@ type Verifier interface {
 	// VerifyStale verifies a token that may have expired less than grace ago.
 	// It must be safe for concurrent use. Its error is an *auth.Error; any
 	// other means that the verifier could not answer now. Where it has to wait
-	// for others it heeds ctx; where it need not wait it answers even when ctx
-	// has ended: the hub asks so first, and only then with time to wait, so
-	// that tokens with forged kids hold no worker that a good token needs.
+	// for others it heeds ctx, and says auth.CodeUnavailable if ctx ended before
+	// it knew; where it need not wait it answers even when ctx has ended. The
+	// hub asks so first, and only then with time to wait, so that tokens with
+	// forged kids hold no worker that a good token needs.
 	VerifyStale(ctx context.Context, token string, grace time.Duration) (*auth.Token, error)
 }
 
@@ -72,6 +73,7 @@ const (
 	defaultBeacon = 25 * time.Second
 	maxBeacon     = 5 * time.Minute
 
+	tick         = time.Second      // of the wheel: deadlines are noticed up to so late
 	staleGrace   = 60 * time.Second // an expired token is welcome, as stale, for less than this
 	authDeadline = 10 * time.Second // from the upgrade to the arrival of the first auth frame
 	lookDeadline = 5 * time.Second  // how long a verifier may look for an unknown kid

@@ -10,7 +10,7 @@
 //
 // Promise: a slow or dead peer never delays another one; each connection owes
 // its peer at most one state, the newest. No connection outlives its token by
-// more than the grace of 60 s, or the key of its token at all. An idle
+// more than the grace of 60 s, or its token's key by more than a second. An idle
 // connection costs one goroutine and a few hundred bytes of heap besides the
 // WebSocket library's own: no timer, no queue, no second goroutine.
 //

@@ -29,7 +29,7 @@ func (h *Hub) Drain(ctx context.Context, within time.Duration) {
 	}
 	left := h.connections()
 	h.closeAll()
-	h.waitEmpty(ctx, lingerLimit+2*time.Second) // a tick late, and a tick to notice
+	h.waitEmpty(ctx, lingerLimit+2*tick) // a tick late, and a tick to notice
 	h.log.Info("drained", zap.Int("connections", connections), zap.Int("closed", left),
 		zap.Int("left", h.connections()), zap.Duration("took", time.Since(begin)))
 }
@@ -40,9 +40,11 @@ func (h *Hub) connections() int {
 	return h.total
 }
 
-// closeAll closes every connection with 1012.
+// closeAll closes every connection with 1012, for good. Tokens that wait for
+// their key wait no longer.
 func (h *Hub) closeAll() {
 	h.closing.Store(true)
+	h.stopLooks()
 	h.visit(func(s *session, w *rawWriter) { s.close(closeServiceRestart, nil, w) })
 }
 

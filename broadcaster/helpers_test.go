@@ -106,7 +106,10 @@ func (v *fakeVerifier) VerifyStale(ctx context.Context, token string, grace time
 		select {
 		case <-ctx.Done():
 			v.set(func() { v.waiting-- })
-			return refuse(auth.CodeKIDUnknown)
+			if ctx.Err() == context.DeadlineExceeded {
+				return refuse(auth.CodeKIDUnknown) // whoever was asked has said no
+			}
+			return refuse(auth.CodeUnavailable)
 		case <-added:
 			v.set(func() { v.waiting-- })
 		}

@@ -40,7 +40,7 @@ type Hub struct {
 	looks     chan struct{}
 	looking   sync.WaitGroup
 	noWait    context.Context // has ended
-	mayWait   context.Context // ends with Run
+	mayWait   context.Context // ends when all connections are closed
 	stopLooks context.CancelFunc
 	lane      lane
 	sessions  sync.WaitGroup // readers
@@ -75,7 +75,7 @@ func New(c Config) (*Hub, error) {
 	ended, end := context.WithCancel(context.Background())
 	end()
 	h.noWait = ended
-	slots := int(c.Beacon / time.Second)
+	slots := int(c.Beacon / tick)
 	for _, r := range c.Rings {
 		h.rings[r.Name] = newRing(h, r, slots)
 	}
@@ -113,7 +113,6 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	h.refuseNew()
-	h.stopLooks()
 	h.closeAll()
 	h.sessions.Wait()
 	h.looking.Wait()
@@ -127,7 +126,7 @@ func (h *Hub) Run(ctx context.Context) error {
 // turn turns the wheels, a slot a second, until stop is closed. Seconds that
 // were missed are made up for.
 func (h *Hub) turn(stop <-chan struct{}) {
-	ticker := time.NewTicker(time.Second)
+	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	var v visitor
 	done := h.clock() / 1000
@@ -138,7 +137,7 @@ func (h *Hub) turn(stop <-chan struct{}) {
 		case <-ticker.C:
 		}
 		now := h.clock() / 1000
-		done = max(done, now-int64(h.config.Beacon/time.Second)) // once round is enough
+		done = max(done, now-int64(h.config.Beacon/tick)) // once round is enough
 		for done < now {
 			done++
 			h.nowhere.tick(done, &v)

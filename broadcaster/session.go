@@ -28,7 +28,7 @@ type session struct {
 	since   int64    // since when rest could not be written, on the hub's clock; 0: it could
 	armed   int64    // the tick of its earliest alarm; 0: none
 	key     *keyRef  // verified its token; nil: not authenticated
-	until   int64    // authenticated: Unix ms at which the token's grace ends; else hub's clock: auth deadline, end of lingering
+	until   int64    // authenticated: Unix ms of the last tick within the token's grace; else hub's clock: auth deadline, end of lingering
 	rev     int64    // of the newest state it was sent
 	subject [16]byte // digest of the token's iss and sub
 

@@ -81,7 +81,7 @@ func waits(t *auth.Token, err error) bool {
 		return t == nil
 	}
 	var e *auth.Error
-	return !errors.As(err, &e) || e.Code == auth.CodeKIDUnknown || e.Code == auth.CodeUnavailable
+	return !errors.As(err, &e) || e.Code == auth.CodeUnavailable
 }
 
 func (h *Hub) answer(j *job, t *auth.Token, err error) {
@@ -108,6 +108,15 @@ func (s *session) answer(t *auth.Token, err error, w *rawWriter) {
 		s.turnAwayLocked(err, now, w)
 		return
 	}
+	end := int64(never)
+	if !t.Expiry.IsZero() {
+		// A deadline is noticed up to a tick late, and the grace is not to be exceeded.
+		end = t.Expiry.Add(staleGrace - tick).UnixMilli()
+	}
+	if end <= now.UnixMilli() {
+		s.refuseLocked(auth.CodeTokenExpired, rand.N(maxRetry), w)
+		return
+	}
 	key := s.ring.key(t.Key)
 	if f := fate(key.fate.Load()); f != fateAlive {
 		s.refuseLocked(fateCode(f), s.ring.retryAfter(now), w)
@@ -123,10 +132,7 @@ func (s *session) answer(t *auth.Token, err error, w *rawWriter) {
 		h.addresses.authenticated(s.address)
 	}
 	s.key, s.subject, s.failed = key, subject, false
-	s.until = never
-	if !t.Expiry.IsZero() {
-		s.until = t.Expiry.Add(staleGrace).UnixMilli()
-	}
+	s.until = end
 	h.metrics.welcomes.WithLabelValues(s.ring.name).Inc()
 	frame := mustTextFrame(s.welcomeLocked(t, now))
 	if f := s.ring.fresh(); first && f != nil {

@@ -28,15 +28,11 @@ func TestAClientThatDoesNotAuthenticateIsClosedAfterTenSeconds(t *testing.T) {
 		ho.Apply(state(nowRev(), "k1"))
 		begin := time.Now()
 		c := ho.connect()
-		other := ho.connect()
-		other.enter("k1.alice.600")
-		other.next("state")
 		c.send(`{"type":"ping"}`) // is no auth
 		c.next("pong")
 		c.end(closeAuthTimeout)
 		within(t, "close", time.Since(begin), 10*time.Second)
-		c.silent()
-		other.silent()
+		c.silent() // it was told nothing
 	})
 }
 
@@ -118,12 +114,12 @@ func TestAConnectionDoesNotOutliveItsTokenByMoreThanTheGrace(t *testing.T) {
 		for _, c := range []struct {
 			*client
 			end time.Duration
-		}{{short, 63 * time.Second}, {long, 160 * time.Second}, {renewed, 260 * time.Second}} {
+		}{{short, 62 * time.Second}, {long, 159 * time.Second}, {renewed, 259 * time.Second}} {
 			if e := c.next("error"); e["code"] != "token_expired" || num(t, e, "retryAfterMs") > 2000 {
 				t.Errorf("got %v", e)
 			}
 			c.client.end(closeUnauthorized)
-			within(t, "close", time.Since(begin), c.end)
+			within(t, "close", time.Since(begin), c.end) // and so within the 60 s of grace
 		}
 	})
 }
@@ -341,6 +337,7 @@ func TestDrainSendsEverybodyAwayAndClosesWhoStays(t *testing.T) {
 			c.ws.WriteMessage(8, closeFrame(1000, "")[2:])
 			c.end(1000)
 		}
+		synctest.Wait()
 		if n := ho.Connections("payments"); n != len(stay) {
 			t.Errorf("got %d connections, want %d", n, len(stay))
 		}
