@@ -170,6 +170,49 @@ func TestTheReturnOfAnEarlierKeyNeedsASecondLook(t *testing.T) {
 	}
 }
 
+func TestALookOfTheCallerIsFollowedByTheSecondLookInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, s := &logtest.Memory{}, newStore("a")
+		c := config(s, log)
+		c.Hints = nil
+		w, _ := run(t, c)
+		for _, shown := range []string{"b -a", "a -b"} {
+			synctest.Wait()
+			s.show(shown)
+			if _, err := w.Look(t.Context(), rotation.ByOps, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		expect(t, log, "first_sight:a", "replaced:b")
+		after(5 * time.Second)
+		expect(t, log, "first_sight:a", "replaced:b", "rolled_back:a")
+	})
+}
+
+func TestWritesThatChangeNoKeyAreNoGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, s := &logtest.Memory{}, newStore("a")
+		run(t, config(s, log))
+		for _, shown := range []string{"a", "a", "a +b"} { // each with a serial of its own
+			synctest.Wait()
+			s.show(shown)
+			s.hint()
+		}
+		synctest.Wait()
+		expect(t, log, "first_sight:a", "pending:a")
+		if log.Events(ring)[1].Data.Cause.Gap {
+			t.Fatal("a gap where every write was seen")
+		}
+		s.show("a")
+		s.show("a +c") // the write before was not seen
+		s.hint()
+		synctest.Wait()
+		if events := log.Events(ring); !events[len(events)-1].Data.Cause.Gap {
+			t.Fatal("no gap where a write was missed")
+		}
+	})
+}
+
 func TestAReturnThatTheCallerMadeNeedsNoSecondLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, s := &logtest.Memory{}, newStore("a")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -238,11 +239,11 @@ func entries[T any](ctx context.Context, b *bucket, ring string, id func(T) (rin
 				return err
 			}
 			e := entry[T]{age: max(info.TimeStamp.Sub(msg.Time), 0)}
-			if msg.Header.Get(kvOperation) != "" || e.age > rotation.RowTTL ||
-				len(msg.Data) > maxRow || json.Unmarshal(msg.Data, &e.row) != nil {
+			if msg.Header.Get(kvOperation) != "" || e.age > rotation.RowTTL {
 				return nil
 			}
-			if r, instance := id(e.row); r != ring || subject != prefix+rotation.RowKey(r, instance) {
+			var ok bool
+			if e.row, ok = decodeRow(msg.Data, strings.TrimPrefix(subject, prefix), id); !ok {
 				return nil
 			}
 			mu.Lock()
@@ -255,4 +256,13 @@ func entries[T any](ctx context.Context, b *bucket, ring string, id func(T) (rin
 		return nil, err
 	}
 	return all, nil
+}
+
+// decodeRow takes a row apart that some process put under key. ok is false for
+// one that can't be read, or that names another process.
+func decodeRow[T any](data []byte, key string, id func(T) (ring, instance string)) (row T, ok bool) {
+	if len(data) > maxRow || json.Unmarshal(data, &row) != nil {
+		return row, false
+	}
+	return row, rotation.RowKey(id(row)) == key
 }

@@ -23,6 +23,9 @@ const readEvery = 10 * time.Second
 // requestTimeout bounds each request to NATS.
 const requestTimeout = 5 * time.Second
 
+// maxPoll is the longest poll that is believed: three of them must not overflow.
+const maxPoll = 366 * 24 * time.Hour
+
 // Config says what a feed brings and to whom.
 type Config struct {
 	Rings []string
@@ -246,10 +249,10 @@ func (f *Feed) readLive(ctx context.Context, ring string) error {
 // between puts.
 func looks(e entry[rotation.WatcherRow]) bool {
 	row := e.row
-	if row.LookedAt.IsZero() || row.Poll <= 0 {
+	if row.LookedAt.IsZero() || row.Poll <= 0 || row.Poll > maxPoll {
 		return false
 	}
-	return row.At.Sub(row.LookedAt)+e.age <= 3*row.Poll+rotation.RowEvery
+	return row.At.Sub(row.LookedAt) <= 3*row.Poll+rotation.RowEvery-e.age
 }
 
 func decode(ring string, data []byte) (rotation.State, error) {
