@@ -80,7 +80,7 @@ func TestNoStoreMakesAStateTooLargeForAnEvent(t *testing.T) {
 			huge := func(n int, stage rotation.Stage) rotation.Seen {
 				return rotation.Seen{Version: name(n), KID: name(n), Algorithm: "HS256", Stage: stage, Print: rotation.Print(fmt.Sprint(n))}
 			}
-			for i := range 12 {
+			for i := range 6 {
 				keys := []rotation.Seen{huge(i, rotation.Current)}
 				for p := range 40 {
 					keys = append(keys, huge(1000+p, rotation.Pending))
@@ -98,7 +98,7 @@ func TestNoStoreMakesAStateTooLargeForAnEvent(t *testing.T) {
 				}
 			}
 			before := stages(s.state)
-			keys := []rotation.Seen{huge(11, rotation.Current), huge(10, rotation.Retiring)}
+			keys := []rotation.Seen{huge(5, rotation.Current), huge(4, rotation.Retiring)}
 			for p := range 40 {
 				keys = append(keys, huge(1000+p, rotation.Pending))
 			}

@@ -11,7 +11,7 @@ import (
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
 
-var worlds = flag.Int("worlds", 6, "how many worlds the simulation lives through for each kind of store")
+var worlds = flag.Int("worlds", 4, "how many worlds the simulation lives through for each kind of store")
 
 // Weeks of a store's life under several watchers: stale looks, missed changes,
 // rollbacks, dropped labels, reissues, leaks with crashes, lost logs, restarts.
