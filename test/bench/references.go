@@ -38,7 +38,7 @@ func runFloor(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	var mu sync.Mutex
 	var fds []int
 	var handshakes sync.WaitGroup
@@ -78,7 +78,7 @@ func runFloor(ctx context.Context, in io.Reader, out io.Writer) error {
 
 // takeOver answers the handshake and takes the descriptor out of Go's hands.
 func takeOver(conn *net.TCPConn) (int, error) {
-	defer conn.Close() // its duplicate stays open
+	defer func() { _ = conn.Close() }() // its duplicate stays open
 	if _, err := skipHead(bufio.NewReaderSize(conn, 1<<10)); err != nil {
 		return 0, err
 	}
@@ -108,7 +108,7 @@ func runNaive(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	var mu sync.Mutex
 	conns := map[*websocket.Conn]bool{}
 	up := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }, Subprotocols: []string{"keyturn.v1"}}

@@ -19,6 +19,12 @@ export class Traffic {
   readonly errors: string[] = []
   frames = 0
 
+  /** Counts refusals and refreshes from here on: signing in starts with a 401, since nobody has a session yet. */
+  restart(): void {
+    this.refused.length = 0
+    this.refreshes.length = 0
+  }
+
   constructor(page: Page) {
     page.on('request', (r) => { if (new URL(r.url()).pathname === '/auth/refresh') this.refreshes.push(r) })
     page.on('response', (r) => { if (r.status() === 401 || r.status() === 403) this.refused.push(`${r.status()} ${r.url()}`) })

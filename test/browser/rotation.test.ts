@@ -22,6 +22,7 @@ beforeEach(async () => {
   page = await context.newPage()
   traffic = new Traffic(page)
   await signIn(page, daemon.url, 'alice', ['user'])
+  traffic.restart()
 })
 afterEach(async () => {
   await context.close()

@@ -69,6 +69,25 @@ func (f *KeyFile) Edit(change func([]Entry) []Entry) {
 	}
 }
 
+// Reload forgets what the test wrote and reads what keyturn wrote since.
+func (f *KeyFile) Reload() {
+	f.t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	body, err := os.ReadFile(f.Path)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var file struct {
+		Serial int     `json:"serial"`
+		Keys   []Entry `json:"keys"`
+	}
+	if err := json.Unmarshal(body, &file); err != nil {
+		f.t.Fatal(err)
+	}
+	f.serial, f.keys = file.Serial, file.Keys
+}
+
 // Turn makes a new HS256 key current, with the old current one as previous,
 // unannounced: in one save.
 func (f *KeyFile) Turn(kid string) {

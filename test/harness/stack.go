@@ -22,6 +22,7 @@ import (
 	"github.com/keyturn/keyturn/watcher"
 	"github.com/keyturn/keyturn/watcher/filestore"
 	"github.com/keyturn/keyturn/watcher/natslog"
+	"github.com/keyturn/keyturn/watcher/rollout"
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
 
@@ -55,6 +56,8 @@ type Stack struct {
 	Rows    *natsfeed.Rows
 	Log     *natslog.Log
 	Events  *Events // every state that was appended, in order
+
+	signAfter time.Duration
 }
 
 // Start starts a stack that is usable when it returns.
@@ -75,7 +78,7 @@ func Start(t testing.TB, o Options) *Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Stack{URL: "http://" + listener.Addr().String(), File: o.File, NATS: o.NATS, Conn: o.NATS.Conn(t)}
+	s := &Stack{URL: "http://" + listener.Addr().String(), File: o.File, NATS: o.NATS, Conn: o.NATS.Conn(t), signAfter: o.SignAfter}
 	ready, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	must := func(err error) {
@@ -101,7 +104,7 @@ func Start(t testing.TB, o Options) *Stack {
 	s.Hub = newHub(t, s, o)
 	s.Watcher, err = watcher.New(watcher.Config{
 		Ring: Ring, Store: "file", Instance: "one", Source: s.Store, Hints: s.Store, Log: s.Log,
-		Promoter: s.Store, Rows: s.Rows, Poll: o.Poll, Policy: policy,
+		Promoter: rollout.Finisher{Store: s.Store}, Rows: s.Rows, Poll: o.Poll, Policy: policy,
 		Connections: func(context.Context) int { return s.Hub.Connections(Ring) },
 		Memory:      t.TempDir() + "/newest.json",
 		Logger:      o.Logger, Registerer: o.Registry,
@@ -206,6 +209,14 @@ func (s *Stack) serve(t testing.TB, ready context.Context, run func(string, func
 		}
 		return nil
 	})
+}
+
+// Rollout is what a rotation on purpose works with.
+func (s *Stack) Rollout() rollout.Deps {
+	return rollout.Deps{
+		Ring: Ring, Store: s.Store, Watcher: s.Watcher, SignAfter: s.signAfter,
+		Verifiers: func(ctx context.Context) ([]rotation.VerifierRow, error) { return s.Rows.Verifiers(ctx, Ring) },
+	}
 }
 
 // Events records what is republished from the log.
