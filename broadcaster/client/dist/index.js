@@ -1261,10 +1261,10 @@ function createKeyturn(options = {}, scope = globalThis) {
       } else if (type === "state" && (!ring || frame.ring === ring)) {
         const before = planner.current();
         if (!planner.state(frame)) return;
-        if (before) {
+        if (before) guard.renew();
+        if (before && before.key !== frame.key) {
           log(`event ${frame.ring}/${frame.rev}: JWT key ${before.kid} → ${frame.kid}`);
           guard.spend("");
-          guard.renew();
         }
         emit("state", frame);
       }

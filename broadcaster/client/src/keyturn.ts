@@ -200,10 +200,10 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
       } else if (type === 'state' && (!ring || frame.ring === ring)) {
         const before = planner.current()
         if (!planner.state(frame)) return
-        if (before) {
+        if (before) guard.renew()
+        if (before && before.key !== frame.key) {
           log(`event ${frame.ring}/${frame.rev}: JWT key ${before.kid} → ${frame.kid}`)
           guard.spend('')
-          guard.renew()
         }
         emit('state', frame)
       }

@@ -16,7 +16,7 @@ interface Job {
 
 /** Lets promises, and the streams that bodies are read from, settle. */
 async function settle(): Promise<void> {
-  for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve))
+  for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 export class World {
