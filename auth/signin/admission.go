@@ -25,10 +25,11 @@ type gate struct {
 func newGate() *gate { return &gate{a: newAdmission()} }
 
 // ask lets a caller in, or tells it how long to wait. share is what this issuer may admit in a second.
-func (g *gate) ask(c caller, share float64, now time.Time) (admitted bool, wait time.Duration, waiting int) {
+func (g *gate) ask(c caller, share float64) (admitted bool, wait time.Duration, waiting int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	admitted, wait = g.a.decide(c, share, now)
+	// Under the lock, so that decisions and their moments have the same order.
+	admitted, wait = g.a.decide(c, share, time.Now())
 	return admitted, wait, len(g.a.promised)
 }
 
@@ -57,6 +58,7 @@ type admission struct {
 	promised map[string]promise // session → its slot
 	recent   map[string]uses    // session → how often it was let in of late
 	swept    time.Time
+	now      time.Time // of the last decision
 }
 
 type promise struct {
@@ -74,6 +76,9 @@ func newAdmission() admission {
 }
 
 func (a *admission) decide(c caller, share float64, now time.Time) (admitted bool, wait time.Duration) {
+	// An older moment would make the bucket count the time after it twice.
+	now = later(now, a.now)
+	a.now = now
 	a.adjust(share, now)
 	a.sweep(now)
 	p, held := a.promised[c.session]

@@ -45,7 +45,7 @@ func TestTenThousandCallersAreAdmittedAtTheRate(t *testing.T) {
 			wg.Go(func() {
 				for {
 					asked.add(time.Since(start))
-					ok, wait, _ := g.ask(caller{session: fmt.Sprint(i), urgent: true}, share, time.Now())
+					ok, wait, _ := g.ask(caller{session: fmt.Sprint(i), urgent: true}, share)
 					if ok {
 						admitted.add(time.Since(start))
 						return
@@ -87,7 +87,7 @@ func TestCallersWhoWaitLongerThanToldAreAllAdmitted(t *testing.T) {
 			wg.Go(func() {
 				late := 1 + float64(i%50)/100 // 1 … 1.5 times as long
 				for {
-					ok, wait, _ := g.ask(caller{session: fmt.Sprint(i), urgent: i%3 == 0}, share, time.Now())
+					ok, wait, _ := g.ask(caller{session: fmt.Sprint(i), urgent: i%3 == 0}, share)
 					if ok {
 						admitted.add(time.Since(start))
 						return
@@ -116,7 +116,7 @@ func TestUrgentCallersGoFirst(t *testing.T) {
 		run := func(name string, pressing bool, log *arrivals) {
 			wg.Go(func() {
 				for {
-					ok, wait, _ := g.ask(caller{session: name, urgent: pressing}, share, time.Now())
+					ok, wait, _ := g.ask(caller{session: name, urgent: pressing}, share)
 					if ok {
 						log.add(time.Since(start))
 						return
@@ -251,5 +251,22 @@ func TestPromisesNobodyComesBackForAreForgotten(t *testing.T) {
 	}
 	if got := len(a.recent); got != 1 {
 		t.Errorf("sessions remembered after two minutes: got %d, want 1", got)
+	}
+}
+
+func TestMomentsOutOfOrderAdmitNoMore(t *testing.T) {
+	a, now := newAdmission(), time.Unix(1_800_000_000, 0)
+	const share = 100.0
+	admitted := 0
+	for ms := range 1_000 {
+		for _, late := range []int{0, 50, 0, 20} { // callers whose moment was taken earlier than that of others
+			at := now.Add(time.Duration(ms-late) * time.Millisecond)
+			if ok, _ := a.decide(caller{fmt.Sprint(ms, late, admitted), true}, share, at); ok {
+				admitted++
+			}
+		}
+	}
+	if admitted > 110 {
+		t.Errorf("admitted in a second: got %d, want at most 110", admitted)
 	}
 }

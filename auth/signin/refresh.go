@@ -58,11 +58,12 @@ func (s *Service) refresh(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	urgent := !usable(s.config.Keyring, hint)
-	if wait := s.admit(cred.session(), urgent, now); wait > 0 {
+	if wait := s.admit(cred.session(), urgent); wait > 0 {
 		s.count(resultBusy)
 		busy(w, wait)
 		return
 	}
+	now = time.Now()
 	claims, err := s.claims(r.Context(), Subject{ID: held.record.Subject, Session: cred.session(), Last: held.record.Claims})
 	if err != nil {
 		s.count(s.fail(w, r, cred, err))
@@ -173,9 +174,9 @@ func (s *Service) rotate(ctx context.Context, cred credential, held holding, cla
 }
 
 // admit returns zero for a caller that may go on, else how long it has to wait.
-func (s *Service) admit(session string, urgent bool, now time.Time) time.Duration {
+func (s *Service) admit(session string, urgent bool) time.Duration {
 	share := s.config.PerSecond / float64(max(1, s.config.Issuers()))
-	ok, wait, waiting := s.gate.ask(caller{session, urgent}, share, now)
+	ok, wait, waiting := s.gate.ask(caller{session, urgent}, share)
 	s.metrics.waiting.Set(float64(waiting))
 	if ok {
 		return 0

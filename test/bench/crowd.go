@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os/exec"
@@ -12,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/keyturn/keyturn/test/harness"
 )
@@ -29,7 +33,8 @@ type crowdResult struct {
 
 // refreshes are the moments of calls to /auth/refresh.
 type refreshes struct {
-	asked, admitted []time.Time
+	asked    []time.Time // when browsers sent them
+	admitted []time.Time // whole seconds: the iat of the tokens, which the issuer takes when it lets a caller in
 }
 
 // recorder is the crowd's network: it notes what the server answered, and when.
@@ -46,7 +51,10 @@ type recorder struct {
 func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	asked := time.Now()
 	res, err := r.next.RoundTrip(req)
-	answered := time.Now()
+	var issued time.Time
+	if err == nil && req.URL.Path == "/auth/refresh" && res.StatusCode == http.StatusOK {
+		issued, err = issuedAt(res)
+	}
 	if req.Context().Err() != nil {
 		return res, err // we hung up
 	}
@@ -55,8 +63,8 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case req.URL.Path == "/auth/refresh":
 		r.refresh.asked = append(r.refresh.asked, asked)
-		if err == nil && res.StatusCode == http.StatusOK {
-			r.refresh.admitted = append(r.refresh.admitted, answered)
+		if !issued.IsZero() {
+			r.refresh.admitted = append(r.refresh.admitted, issued)
 		}
 	case strings.HasPrefix(req.URL.Path, "/api/"):
 		r.calls++
@@ -70,6 +78,29 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	return res, err
+}
+
+// issuedAt reads when the token in an answer was issued, and leaves the answer as it was.
+func issuedAt(res *http.Response) (time.Time, error) {
+	body, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	if err := errors.Join(err, res.Body.Close()); err != nil {
+		return time.Time{}, err
+	}
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	var grant struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.Unmarshal(body, &grant); err != nil {
+		return time.Time{}, err
+	}
+	var claims jwt.RegisteredClaims
+	if _, _, err := jwt.NewParser().ParseUnverified(grant.AccessToken, &claims); err != nil {
+		return time.Time{}, err
+	}
+	if claims.IssuedAt == nil {
+		return time.Time{}, errors.New("a token without iat")
+	}
+	return claims.IssuedAt.Time, nil
 }
 
 // take returns what was noted since the last take.

@@ -27,19 +27,6 @@ func ratios(a, b []float64) []float64 {
 	return out
 }
 
-// busiest is the largest number of moments inside any span of that length.
-func busiest(at []time.Time, span time.Duration) int {
-	at = slices.SortedFunc(slices.Values(at), time.Time.Compare)
-	most, from := 0, 0
-	for to := range at {
-		for at[to].Sub(at[from]) >= span {
-			from++
-		}
-		most = max(most, to-from+1)
-	}
-	return most
-}
-
 // busiestSecond is the largest number of moments inside one calendar second.
 func busiestSecond(at []time.Time) int {
 	most, count := 0, map[int64]int{}
