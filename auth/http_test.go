@@ -218,6 +218,7 @@ func TestARoleThatIsMissingIsForbidden(t *testing.T) {
 
 func TestTheContextOfARequestKeepsWhatItHad(t *testing.T) {
 	type key struct{}
+	type other struct{}
 	s := newStand(t, Config{})
 	r := request("Bearer " + tokenOf(t, s.hs, `{"alg":"HS256","kid":"hs"}`, good()))
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), key{}, "kept"))
@@ -226,7 +227,7 @@ func TestTheContextOfARequestKeepsWhatItHad(t *testing.T) {
 		if r.Context().Value(key{}) != "kept" || r.Context().Err() == nil {
 			t.Errorf("got value %v and error %v, want those of the request", r.Context().Value(key{}), r.Context().Err())
 		}
-		derived := context.WithValue(r.Context(), "x", 1) //nolint:staticcheck // any key will do
+		derived := context.WithValue(r.Context(), other{}, 1)
 		if token, ok := TokenFrom(derived); !ok || token.Subject != "alice" {
 			t.Errorf("got token %v, want it found from a derived context", token)
 		}
@@ -239,9 +240,9 @@ func TestForwardTellsAProxyWhoAsks(t *testing.T) {
 		return "Bearer " + tokenOf(t, s.hs, `{"alg":"HS256","kid":"hs"}`, good(with...))
 	}
 	h := Forward(s.ring, Options{})
-	a := ask(t, h, request(sign(`"iss":"https://issuer.test","roles":["user","two words"],"scope":"read"`)))
+	a := ask(t, h, request(sign(`"iss":"https://issuer.test","roles":["user","two words","100%"],"scope":"read"`)))
 	for name, want := range map[string]string{
-		HeaderSubject: "alice", HeaderIssuer: "https://issuer.test", HeaderRoles: "user two%20words read", HeaderKey: "1", HeaderKID: "hs", "Cache-Control": "no-store",
+		HeaderSubject: "alice", HeaderIssuer: "https://issuer.test", HeaderRoles: "user two%20words 100%25 read", HeaderKey: "1", HeaderKID: "hs", "Cache-Control": "no-store",
 	} {
 		if got := a.header.Get(name); a.status != 200 || got != want {
 			t.Errorf("got status %d and %s %q, want 200 and %q", a.status, name, got, want)

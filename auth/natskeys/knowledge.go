@@ -48,7 +48,7 @@ func newKnowledge(c Config, k *auth.Keyring, wake ...chan struct{}) *knowledge {
 func (k *knowledge) adopt(s rotation.State) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if s.IsZero() || !k.now.labels && s.Rev < k.now.state.Rev {
+	if s.IsZero() {
 		return
 	}
 	if !k.now.labels {
@@ -76,12 +76,9 @@ func (k *knowledge) took(w wanted, key auth.Key, err error) {
 		k.nudge()
 		return
 	}
-	if _, live := k.now.state.Key(w.key.Name); !live && k.now.added[w.key.Name].key.Name == "" {
-		return // dropped meanwhile: its value must not come back
-	}
 	delete(k.tries, w.key.Name)
 	k.now.values[w.key.Name] = value{key: key, version: w.key.Version}
-	k.installLocked()
+	k.installLocked() // forgets it again if the key was dropped meanwhile
 }
 
 // fit gives the material the kid and algorithm under which the state knows it.

@@ -51,14 +51,19 @@ func TestAKeyringFollowsARealLogAcrossARestartOfTheServer(t *testing.T) {
 		}
 		return k
 	}
-	after := uint64(0)
+	// A server that has just come back may leave an append unanswered.
 	appended := func(keys ...rotation.Key) {
 		t.Helper()
-		s := rotation.State{Ring: "payments", Rev: time.Now().UnixMilli() + int64(after), Urgency: rotation.Planned, Seen: "1", Keys: keys,
-			Cause: rotation.Cause{By: rotation.ByPoll, Change: "promoted"}}
-		var err error
-		after, err = log.Append(ctx, rotation.NewEvent(s, "file", "promoted", time.Now()), after)
-		must(t, err)
+		eventually(ctx, t, "an append", func() bool {
+			head, after, err := log.Head(ctx, "payments")
+			if err != nil {
+				return false
+			}
+			s := rotation.State{Ring: "payments", Rev: max(head.Rev+1, time.Now().UnixMilli()), Urgency: rotation.Planned, Seen: "1", Keys: keys,
+				Cause: rotation.Cause{By: rotation.ByPoll, Change: "promoted"}}
+			_, err = log.Append(ctx, rotation.NewEvent(s, "file", "promoted", time.Now()), after)
+			return err == nil
+		})
 	}
 	appended(live("a", rotation.Current))
 

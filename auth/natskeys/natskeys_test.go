@@ -187,7 +187,11 @@ func TestACompromisedKeyStaysOutUnderAReusedKID(t *testing.T) {
 		if got := r.verifyToken(old); got == "" {
 			t.Error("got a token of the compromised key verified while its successor's value hangs")
 		}
+		synctest.Wait() // the look of that token has ended, too
 		r.store.change(func(s *script) { s.hangs["b"] = false; s.values["b"] = material(fresh) })
+		if got := r.verify(fresh); got != "" {
+			t.Errorf("got %q for a token of the fresh key, want a look to find it: its kid is not gone", got)
+		}
 		pass(fetchLimit + 2*time.Second)
 		if got := r.verifyToken(old); got != auth.CodeSignatureInvalid {
 			t.Errorf("got %q for a token of the compromised key, want %s", got, auth.CodeSignatureInvalid)
@@ -369,6 +373,22 @@ func TestALoneKeyOfTheLabelsSignsAtOnce(t *testing.T) {
 		r := run(t, config(nil), newScript(a), rotation.State{})
 		if r.signs() != "a" {
 			t.Errorf("got signer %q, want a: there is no other", r.signs())
+		}
+	})
+}
+
+func TestValuesOfDroppedKeysAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, config(nil), newScript(a, b), state(7, a, b))
+		r.store.change(func(s *script) { s.hangs["c"] = true })
+		c := key("c", rotation.Pending)
+		r.push(state(8, a, b, c))
+		r.push(state(9, a))
+		r.source.knowledge.took(wanted{key: c}, material(c), nil) // it comes after all
+		r.source.knowledge.mu.Lock()
+		defer r.source.knowledge.mu.Unlock()
+		if v := r.source.knowledge.now.values; len(v) != 1 || v["a"].key.IsZero() {
+			t.Errorf("got values of %d keys, want that of a alone", len(v))
 		}
 	})
 }
