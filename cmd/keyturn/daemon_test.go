@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -51,6 +50,7 @@ type testDaemon struct {
 	public, inner  string
 	stdout, stderr output
 	stop           context.CancelFunc
+	hurry          chan struct{} // closing it is the second signal
 	code           chan int
 	ended          bool
 }
@@ -60,10 +60,18 @@ var listening = regexp.MustCompile(`listening.*?"public": ?"([^"]+)".*?"admin": 
 // startDaemon runs a verb that serves, and waits until it is ready.
 func startDaemon(t *testing.T, dir string, args ...string) *testDaemon {
 	t.Helper()
+	d := beginDaemon(t, dir, args...)
+	eventually(t, "the daemon is ready", func() bool { return d.get(d.inner+"/readyz").status == http.StatusOK })
+	return d
+}
+
+// beginDaemon runs a verb that serves, and waits until it has its ports.
+func beginDaemon(t *testing.T, dir string, args ...string) *testDaemon {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &testDaemon{t: t, dir: dir, stop: cancel, code: make(chan int, 1)}
+	d := &testDaemon{t: t, dir: dir, stop: cancel, code: make(chan int, 1), hurry: make(chan struct{})}
 	go func() {
-		d.code <- run(ctx, world{args: args, stdin: strings.NewReader(""), stdout: &d.stdout, stderr: &d.stderr})
+		d.code <- run(ctx, world{args: args, hurry: d.hurry, stdin: strings.NewReader(""), stdout: &d.stdout, stderr: &d.stderr})
 	}()
 	t.Cleanup(func() { d.end() })
 	eventually(t, "the daemon listens", func() bool {
@@ -79,15 +87,49 @@ func startDaemon(t *testing.T, dir string, args ...string) *testDaemon {
 		d.public, d.inner = m[1], m[2]
 		return true
 	})
-	eventually(t, "the daemon is ready", func() bool {
-		res, err := http.Get(d.inner + "/readyz")
-		if err != nil {
-			return false
-		}
-		res.Body.Close()
-		return res.StatusCode == http.StatusOK
-	})
 	return d
+}
+
+// answer is what an address answered; status 0: nothing.
+type answer struct {
+	status int
+	body   string
+}
+
+func (d *testDaemon) get(url string) answer {
+	res, err := http.Get(url)
+	if err != nil {
+		return answer{}
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return answer{}
+	}
+	return answer{res.StatusCode, string(body)}
+}
+
+// serveConfig writes a configuration with free ports and a data folder, and
+// the good key file keys.json beside it.
+func serveConfig(t *testing.T, dir, text string) string {
+	t.Helper()
+	writeKeys(t, filepath.Join(dir, "keys.json"))
+	config := filepath.Join(dir, "keyturn.yaml")
+	text = strings.ReplaceAll(text, "DIR", dir) + "\nadmin: {listen: \"127.0.0.1:0\"}\ndataDir: " + filepath.Join(dir, "data") + "\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+// canary is the secret of the key files here; it must not show anywhere.
+const canary = "Y2FuYXJ5LW9mLXRoaXMtdGVzdC1hbG9uZS03SDJrOVhxTHZCejRtUg"
+
+func writeKeys(t *testing.T, file string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(`{"serial":1,"keys":[{"kid":"k1","stage":"current","alg":"HS256","secret":"`+canary+`"}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func startDev(t *testing.T, dir string, args ...string) *testDaemon {
@@ -457,34 +499,11 @@ func TestDevAnswersItsOwnPageAlone(t *testing.T) {
 // health, keys and metrics; and nothing secret anywhere.
 func TestServeRunsAConfiguration(t *testing.T) {
 	dir := t.TempDir()
-	const canary = "Y2FuYXJ5LW9mLXRoaXMtdGVzdC1hbG9uZS03SDJrOVhxTHZCejRtUg"
-	keys := filepath.Join(dir, "keys.json")
-	if err := os.WriteFile(keys, []byte(`{"serial":1,"keys":[{"kid":"k1","stage":"current","alg":"HS256","secret":"`+canary+`"}]}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	config := filepath.Join(dir, "keyturn.yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, `
-rings: [{name: payments, secret: %s, issuer: external, poll: 1s}]
+	config := serveConfig(t, dir, `
+rings: [{name: payments, secret: DIR/keys.json, issuer: external, poll: 1s}]
 broadcast: {listen: "127.0.0.1:0", origins: ["https://app.example.com"]}
-admin: {listen: "127.0.0.1:0"}
-dataDir: %s
-drain: 0s
-`, keys, filepath.Join(dir, "data")), 0o600); err != nil {
-		t.Fatal(err)
-	}
+drain: 0s`)
 	d := startDaemon(t, dir, "serve", "--config", config)
-	get := func(url string) (int, string) {
-		res, err := http.Get(url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		body, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return res.StatusCode, string(body)
-	}
 	seen := ""
 	for _, c := range []struct {
 		url    string
@@ -504,11 +523,11 @@ drain: 0s
 		{d.public + "/dev/rotate", 404, "no_such_route"},
 		{d.public + "/keyturn.js", 200, ""},
 	} {
-		status, body := get(c.url)
-		if status != c.status || !strings.Contains(body, c.want) {
-			t.Errorf("%s: got %d %.200s, want %d … %s …", c.url, status, body, c.status, c.want)
+		got := d.get(c.url)
+		if got.status != c.status || !strings.Contains(got.body, c.want) {
+			t.Errorf("%s: got %d %.200s, want %d … %s …", c.url, got.status, got.body, c.status, c.want)
 		}
-		seen += body
+		seen += got.body
 	}
 	if code := d.end(); code != exitOK {
 		t.Errorf("stop: got code %d", code)

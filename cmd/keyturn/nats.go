@@ -30,7 +30,7 @@ func openSpine(ctx context.Context, c Config, instance string, log *zap.Logger, 
 	s := &spine{replicas: c.NATS.Replicas}
 	defer func() {
 		if err != nil {
-			s.close(context.WithoutCancel(ctx))
+			err = errors.Join(err, s.close(context.WithoutCancel(ctx)))
 		}
 	}()
 	connect := natslog.ConnectConfig{

@@ -74,7 +74,7 @@ func newProcess(c Config, w world, logs io.Writer, d *demo) (*process, error) {
 		p.instance = newInstance()
 	}
 	p.health = newHealth(waitList(c)...)
-	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), p.info())
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), p.info(), p.readyMetric())
 	if err := p.listen(); err != nil {
 		return nil, err
 	}
@@ -124,6 +124,17 @@ func (p *process) info() prometheus.Collector {
 		Name: "keyturn_build_info", Help: "Always 1; the labels say which code runs.",
 		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "go": b.Go},
 	}, func() float64 { return 1 })
+}
+
+func (p *process) readyMetric() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "keyturn_ready", Help: "1 while /readyz says so.",
+	}, func() float64 {
+		if len(p.health.missing()) > 0 {
+			return 0
+		}
+		return 1
+	})
 }
 
 func (p *process) listen() error {
@@ -256,9 +267,9 @@ func (p *process) addresses() (public, inner string) {
 	return scheme + p.public.listener.Addr().String(), "http://" + p.adminDoor.listener.Addr().String()
 }
 
-// hurried returns a context for stopping: it ends with the patience, or at the
-// second signal.
-func (p *process) hurried(patience time.Duration) (context.Context, context.CancelFunc) {
+// hurried returns a context for one step of a stop: it ends with the patience
+// or, once the second signal came, after the rest.
+func (p *process) hurried(patience, rest time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	if p.hurry == nil {
 		return ctx, cancel
@@ -266,6 +277,7 @@ func (p *process) hurried(patience time.Duration) (context.Context, context.Canc
 	go func() {
 		select {
 		case <-p.hurry:
+			pause(ctx, rest)
 			cancel()
 		case <-ctx.Done():
 		}

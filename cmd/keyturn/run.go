@@ -22,6 +22,8 @@ import (
 const (
 	stopDoors  = 5 * time.Second  // open requests
 	stopActors = 10 * time.Second // loops and their last rows
+	stopSpine  = 10 * time.Second // NATS: what was written, and the embedded server
+	stopRest   = 2 * time.Second  // either of both after a second signal: they need milliseconds, and the log is at stake
 )
 
 // run runs the process until ctx ends or a part fails, and stops it in order.
@@ -230,18 +232,17 @@ func (p *process) stop() error {
 		p.log.Warn("notify_failed", zap.Error(err))
 	}
 	if p.hub != nil {
-		ctx, cancel := p.hurried(p.config.Drain + time.Second)
+		ctx, cancel := p.hurried(p.config.Drain+time.Second, 0)
 		p.hub.Drain(ctx, p.config.Drain)
 		cancel()
 	}
-	ctx, cancel := p.hurried(stopDoors)
+	ctx, cancel := p.hurried(stopDoors, 0)
 	err := errors.Join(p.public.close(ctx), p.adminDoor.close(ctx))
 	cancel()
 	if p.api != nil {
 		p.api.Close()
 	}
-	ctx, cancel = p.hurried(stopActors)
-	defer cancel()
+	ctx, cancel = p.hurried(stopActors, stopRest)
 	stop(ctx, p.running.pulse...)
 	stop(ctx, p.running.reports)
 	stop(ctx, p.running.feed)
@@ -249,8 +250,11 @@ func (p *process) stop() error {
 	stop(ctx, p.running.keys...)
 	stop(ctx, p.running.watchers...)
 	stop(ctx, p.running.doors...)
+	cancel()
 	if p.spine != nil {
+		ctx, cancel = p.hurried(stopSpine, stopRest)
 		err = errors.Join(err, p.spine.close(ctx))
+		cancel()
 	}
 	p.log.Info("stopped")
 	return err
