@@ -29,7 +29,8 @@ type Config struct {
 	Look func(ctx context.Context, kid string) error
 	// Observe is called after each verification, on the caller's goroutine, so
 	// many times at once; it must be quick and must not keep the token. Exactly
-	// one of its arguments is nil. Nil: nobody observes.
+	// one of its arguments is nil. It is not called where the caller's context
+	// ended before there was an answer. Nil: nobody observes.
 	Observe func(*Token, *Error)
 }
 

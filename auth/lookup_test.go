@@ -214,6 +214,34 @@ func TestARequestThatGivesUpLeavesTheLookToTheOthers(t *testing.T) {
 	})
 }
 
+func TestAnEndedContextGetsWhatNeedsNoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLooker(t)
+		l.takes = time.Second
+		observed := 0
+		l.ring.config.Observe = func(*Token, *Error) { observed++ }
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		verify := func(kid string, k Key) string {
+			_, err := l.ring.Verify(ended, tokenOf(t, k, fmt.Sprintf(`{"alg":"HS256","kid":%q}`, kid), good()))
+			return codeOf(t, err)
+		}
+		if got := verify("known", l.hs); got != "" {
+			t.Errorf("got %q for a known key, want it verified", got)
+		}
+		if got := verify("buried", l.hs); got != CodeKeyRetired {
+			t.Errorf("got %q for a buried key, want %s", got, CodeKeyRetired)
+		}
+		if got := verify("forged", l.hs); got != CodeUnavailable || observed != 2 {
+			t.Errorf("got %q and %d outcomes, want unavailable, which is none, after two", got, observed)
+		}
+		<-time.After(2 * time.Second)
+		if got := verify("forged", l.hs); got != CodeKIDUnknown || observed != 3 || len(l.looks()) != 1 {
+			t.Errorf("got %q, %d outcomes, looks at %v, want what the one look found", got, observed, l.looks())
+		}
+	})
+}
+
 func TestNobodyLooksForWhatNoKeyCanBe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLooker(t)

@@ -32,8 +32,9 @@ var tokenParser = jwt.NewParser(jwt.WithStrictDecoding(), jwt.WithoutClaimsValid
 //     ten seconds. Where log or store do not answer, the error is
 //     [CodeUnavailable], else [CodeKIDUnknown]; both have RetryAfter.
 //
-// The context bounds the waiting only. A token with a good signature is
-// verified in the same way whatever the context says.
+// The context bounds the waiting only: what needs no wait is answered even where
+// it has ended. With an ended context a token of an unknown key causes the look
+// all the same, and the error is [CodeUnavailable] until that look has ended.
 func (k *Keyring) Verify(ctx context.Context, token string) (*Token, error) {
 	return k.VerifyStale(ctx, token, 0)
 }
@@ -51,12 +52,13 @@ func (k *Keyring) VerifyStale(ctx context.Context, token string, grace time.Dura
 // verify fills t, which the caller allocates together with what else it needs.
 func (k *Keyring) verify(ctx context.Context, t *Token, token string, grace time.Duration) *Error {
 	err := k.judge(ctx, t, token, grace)
-	if k.config.Observe != nil {
-		if err != nil {
-			k.config.Observe(nil, err)
-		} else {
-			k.config.Observe(t, nil)
-		}
+	switch {
+	case k.config.Observe == nil:
+	case err == nil:
+		k.config.Observe(t, nil)
+	case err.Code == CodeUnavailable && err.look && ctx.Err() != nil: // the caller did not wait for the answer
+	default:
+		k.config.Observe(nil, err)
 	}
 	return err
 }

@@ -3,7 +3,6 @@ package natskeys
 import (
 	"context"
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/keyturn/keyturn/auth"
 	"github.com/keyturn/keyturn/watcher/rotation"
@@ -88,66 +86,6 @@ func TestNewSaysWhatIsMissingWhenItsWaitEnds(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestWithoutAStateTheLabelsCount(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := run(t, config(nil), newScript(a, as(b, rotation.Retiring)), rotation.State{})
-		if r.verify(a) != "" || r.verify(b) != "" || r.signs() != "b" {
-			t.Errorf("got a %q, b %q, signer %q, want both verified, and the previous key signing until others have looked", r.verify(a), r.verify(b), r.signs())
-		}
-		if rev := r.source.Keyring().Set().Rev; rev != 0 {
-			t.Errorf("got rev %d of a set made of labels, want 0: the log's must win whatever it is", rev)
-		}
-		if !r.source.Status().Labels {
-			t.Error("got a status that hides that the state is made of labels")
-		}
-		r.store.change(func(s *script) { s.labels.Keys = []rotation.Seen{seen(as(b, rotation.Current))} })
-		r.push(state(3, as(b, rotation.Current)))
-		if r.verify(b) != "" || r.verify(a) == "" || r.signs() != "b" {
-			t.Errorf("got b %q, a %q, signer %q, want the log's word, which knows b alone", r.verify(b), r.verify(a), r.signs())
-		}
-	})
-}
-
-func TestALogThatDoesNotAnswerIsGivenSomeTimeBeforeTheLabelsCount(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := &wire{err: errors.New("no answer")}
-		begin := time.Now()
-		s, err := prepare(t.Context(), t, config(newScript(a)), w, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if waited := time.Since(begin); waited < logPatience {
-			t.Errorf("got labels after %v, want the log to be waited for %v", waited, logPatience)
-		}
-		if _, labels := s.knowledge.state(); !labels {
-			t.Error("got a state of the log, want one of labels")
-		}
-	})
-}
-
-func TestLabelsThatMoveWhileNoLogHasSpokenAreFollowed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := config(nil)
-		r := run(t, c, newScript(a), rotation.State{})
-		r.store.put(b)
-		r.store.change(func(s *script) {
-			s.labels.Seen = "2"
-			s.labels.Keys = []rotation.Seen{seen(as(b, rotation.Current)), seen(as(a, rotation.Retiring))}
-		})
-		pass(c.Poll * 12 / 10)
-		if r.verify(a) != "" || r.verify(b) != "" {
-			t.Errorf("got a %q, b %q, want both verified", r.verify(a), r.verify(b))
-		}
-		if r.signs() != "a" {
-			t.Errorf("got signer %q, want a until the others have looked too", r.signs())
-		}
-		pass(2*c.Poll + c.SignAfter)
-		if r.signs() != "b" {
-			t.Errorf("got signer %q, want b", r.signs())
-		}
-	})
 }
 
 func TestACompromisedKeyIsDroppedAtOnceWhileAnotherValueHangs(t *testing.T) {
@@ -250,27 +188,6 @@ func TestInACompromiseTheNewKeySignsAtOnce(t *testing.T) {
 	})
 }
 
-func TestAMissingValueIsReportedAndFetchedAgainAndAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := run(t, config(nil), newScript(a), state(7, a))
-		r.push(state(8, a, b))
-		rows := r.board.rows()
-		if last := rows[len(rows)-1]; !reflect.DeepEqual(last.Missing, []string{"b"}) || last.Error == "" || last.Rev != 8 {
-			t.Errorf("got row %+v, want b missing at rev 8, and why", last)
-		}
-		pass(10 * time.Minute)
-		if n := r.store.readings("b"); n < 5 || n > 60 {
-			t.Errorf("got %d readings in ten minutes, want several, ever more seldom", n)
-		}
-		r.store.put(b)
-		pass(time.Minute)
-		rows = r.board.rows()
-		if last := rows[len(rows)-1]; len(last.Missing) != 0 || last.Error != "" || !reflect.DeepEqual(last.Keys, []string{"a", "b"}) {
-			t.Errorf("got row %+v, want a and b held", last)
-		}
-	})
-}
-
 func TestATokenOfAnAnnouncedKeyFetchesItAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := run(t, config(nil), newScript(a), state(7, a))
@@ -283,96 +200,6 @@ func TestATokenOfAnAnnouncedKeyFetchesItAtOnce(t *testing.T) {
 		}
 		if waited := time.Since(begin); waited > 0 {
 			t.Errorf("got an answer after %v, want it at once", waited)
-		}
-	})
-}
-
-func TestAnUnknownKIDIsLookedForInTheLogAndThenInTheLabels(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := run(t, config(nil), newScript(a), state(7, a))
-		r.store.put(b)
-		r.wire.set(state(8, a, b), nil) // appended, but its push was lost
-		if got := r.verify(b); got != "" {
-			t.Errorf("got %q, want b found in the log", got)
-		}
-		if r.store.looks != 0 {
-			t.Errorf("got %d looks at the labels, want none: the log knew", r.store.looks)
-		}
-		pass(time.Minute)
-		c := key("c", rotation.Current)
-		r.store.put(c)
-		r.store.change(func(s *script) {
-			s.labels.Seen = "2"
-			s.labels.Keys = []rotation.Seen{seen(c), seen(as(a, rotation.Retiring))}
-		})
-		if got := r.verify(c); got != "" {
-			t.Errorf("got %q, want c found in the labels", got)
-		}
-		if r.signs() != "a" {
-			t.Errorf("got signer %q, want a: labels alone make nothing sign", r.signs())
-		}
-		if got := r.verify(a); got != "" {
-			t.Errorf("got %q, want a still verified: labels alone drop nothing", got)
-		}
-		pass(time.Minute)
-		if got := r.verify(key("forged", rotation.Current)); got != auth.CodeKIDUnknown {
-			t.Errorf("got %q for a forged kid, want %s", got, auth.CodeKIDUnknown)
-		}
-		r.wire.set(rotation.State{}, errors.New("no answer"))
-		pass(time.Minute)
-		if got := r.verify(key("forged2", rotation.Current)); got != auth.CodeUnavailable {
-			t.Errorf("got %q while the log does not answer, want %s", got, auth.CodeUnavailable)
-		}
-	})
-}
-
-func TestWhileTheLogIsSilentLabelsAddKeysAndDropNone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := config(nil)
-		r := run(t, c, newScript(a), state(7, a))
-		r.wire.live(ring, false)
-		fresh := as(b, rotation.Current)
-		r.store.put(fresh)
-		r.store.change(func(s *script) { s.labels.Seen = "2"; s.labels.Keys = []rotation.Seen{seen(fresh)} })
-		pass(c.Poll * 12 / 10)
-		if r.verify(a) != "" || r.verify(fresh) != "" || r.signs() != "a" {
-			t.Errorf("got a %q, b %q, signer %q, want both verified and a signing", r.verify(a), r.verify(fresh), r.signs())
-		}
-		r.store.change(func(s *script) { s.lookAt = errors.New("store is away") })
-		pass(c.overlap() + 20*time.Second)
-		if got := r.verify(fresh); got == "" {
-			t.Error("got b verified long after the labels showed it last and no log knew it")
-		}
-		if got := r.verify(a); got != "" {
-			t.Errorf("got %q, want a, which the log knows, still verified", got)
-		}
-	})
-}
-
-func TestLabelsDoNotBringBackWhatTheLogHasBuried(t *testing.T) {
-	for _, why := range []string{rotation.WhyCompromised, rotation.WhyRetired} {
-		t.Run(why, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				c := config(nil)
-				head := state(7, a)
-				head.Gone = []rotation.Gone{{Key: "b", KID: b.KID, Version: "b", Why: why}}
-				r := run(t, c, newScript(a, as(b, rotation.Retiring)), head)
-				r.wire.live(ring, false)
-				pass(2 * c.Poll)
-				want := map[string]string{rotation.WhyCompromised: auth.CodeKeyRevoked, rotation.WhyRetired: auth.CodeKeyRetired}[why]
-				if got := r.verify(b); got != want {
-					t.Errorf("got %q for a token of the buried key, want %s", got, want)
-				}
-			})
-		})
-	}
-}
-
-func TestALoneKeyOfTheLabelsSignsAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := run(t, config(nil), newScript(a), rotation.State{})
-		if r.signs() != "a" {
-			t.Errorf("got signer %q, want a: there is no other", r.signs())
 		}
 	})
 }
@@ -436,109 +263,6 @@ func TestAValueThatDoesNotFitTheStateIsMissing(t *testing.T) {
 		r.push(state(8, a, odd))
 		if row := r.source.Status().Row; !reflect.DeepEqual(row.Missing, []string{"b"}) || !strings.Contains(row.Error, "does not fit") {
 			t.Errorf("got row %+v, want b missing, since a secret does not fit RS256", row)
-		}
-	})
-}
-
-func TestTheRowIsPutWhenItChangesAndEveryTenSecondsAndTakenBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		begin := time.Now()
-		r := run(t, config(nil), newScript(a, b), state(7, a))
-		pass(35 * time.Second)
-		var at []time.Duration
-		for _, row := range r.board.rows() {
-			at = append(at, row.At.Sub(begin))
-		}
-		if want := []time.Duration{0, 10 * time.Second, 20 * time.Second, 30 * time.Second}; !reflect.DeepEqual(at, want) {
-			t.Errorf("got rows at %v, want %v", at, want)
-		}
-		r.push(state(8, a, b))
-		rows := r.board.rows()
-		if last := rows[len(rows)-1]; last.At.Sub(begin) != 35*time.Second || !reflect.DeepEqual(last.Keys, []string{"a", "b"}) {
-			t.Errorf("got last row %+v, want both keys, put at once", last)
-		}
-		r.board.mu.Lock()
-		r.board.err = errors.New("away")
-		r.board.mu.Unlock()
-		pass(20 * time.Second)
-		before := len(r.board.rows())
-		r.board.mu.Lock()
-		r.board.err = nil
-		r.board.mu.Unlock()
-		pass(2 * time.Second)
-		if after := len(r.board.rows()); after != before+1 {
-			t.Errorf("got %d more rows soon after NATS came back, want one", after-before)
-		}
-		r.stop()
-		if r.board.dropped != 1 {
-			t.Errorf("got the row taken back %d times, want once", r.board.dropped)
-		}
-	})
-}
-
-func TestARetiringKeyLeavesTheRowWhenItsTimeIsOver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		end := time.Now().Add(3 * time.Second)
-		r := run(t, config(nil), newScript(a, b), state(7, a, until(b, end)))
-		pass(3 * time.Second)
-		rows := r.board.rows()
-		if last := rows[len(rows)-1]; !reflect.DeepEqual(last.Keys, []string{"a"}) || !last.At.Equal(end) {
-			t.Errorf("got last row %+v, want a alone, put at the end of b", last)
-		}
-		if got := r.verify(b); got != auth.CodeKeyRetired {
-			t.Errorf("got %q, want %s", got, auth.CodeKeyRetired)
-		}
-	})
-}
-
-func TestTokensThatOutliveTheRingsClaimAreToldOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var told []string
-		c := config(nil)
-		c.Outlives = func(_ context.Context, key string, exp time.Time) {
-			told = append(told, fmt.Sprint(key, " ", time.Until(exp).Round(time.Minute)))
-		}
-		r := run(t, c, newScript(a), state(7, a))
-		for _, life := range []time.Duration{15 * time.Minute, 20 * time.Minute, 20 * time.Minute, 18 * time.Minute, time.Hour} {
-			if got := r.verifyToken(token(t, a, life)); got != "" {
-				t.Errorf("got %q, want a token of %v verified", got, life)
-			}
-			synctest.Wait()
-		}
-		if want := []string{"a 20m0s", "a 1h0m0s"}; !reflect.DeepEqual(told, want) {
-			t.Errorf("got told %q, want %q", told, want)
-		}
-	})
-}
-
-func TestMetricsCountKeysAndResults(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := config(nil)
-		registry := prometheus.NewRegistry()
-		c.Registerer = registry
-		r := run(t, c, newScript(a), state(7, a, b))
-		r.verify(a)
-		r.verify(a)
-		r.verify(key("forged", rotation.Current))
-		want := map[string]float64{
-			"keyturn_verifier_keys ring=payments stage=current":  1,
-			"keyturn_verifier_keys ring=payments stage=pending":  0,
-			"keyturn_verifier_keys ring=payments stage=retiring": 0,
-			"keyturn_verifier_missing ring=payments":             1,
-			"keyturn_verify_total result=ok ring=payments":       2,
-
-			"keyturn_verify_total result=kid_unknown ring=payments":   1,
-			"keyturn_verify_total result=token_expired ring=payments": 0,
-		}
-		got := gathered(t, registry)
-		for name, v := range want {
-			if g, ok := got[name]; !ok || g != v {
-				t.Errorf("got %s = %v (there: %v), want %v", name, g, ok, v)
-			}
-		}
-		r.stop()
-		if families, err := registry.Gather(); err != nil || len(families) != 0 {
-			t.Errorf("got %d metrics and error %v after the end, want none", len(families), err)
 		}
 	})
 }
