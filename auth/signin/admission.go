@@ -1,11 +1,18 @@
 package signin
 
 import (
+	"context"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 )
+
+// hold is how long a caller is kept waiting instead of being sent away. It
+// smooths the chance crowds of callers that come on average slowly enough: sent
+// away, each of them would come a second time and double the crowd. No more
+// callers are held at a time than have slots within it.
+const hold = time.Second
 
 // Bounds of what the gate remembers.
 const (
@@ -23,6 +30,28 @@ type gate struct {
 }
 
 func newGate() *gate { return &gate{a: newAdmission()} }
+
+// enter returns zero once a caller may go on, or how long it has to stay away.
+// It returns early when ctx ends; the caller is gone then and is not let in.
+func (g *gate) enter(ctx context.Context, c caller, share float64) (away time.Duration, waiting int) {
+	until := time.Now().Add(hold)
+	for {
+		admitted, wait, waiting := g.ask(c, share)
+		if admitted {
+			return 0, waiting
+		}
+		if time.Now().Add(wait).After(until) {
+			return wait, waiting
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return wait, waiting
+		}
+	}
+}
 
 // ask lets a caller in, or tells it how long to wait. share is what this issuer may admit in a second.
 func (g *gate) ask(c caller, share float64) (admitted bool, wait time.Duration, waiting int) {

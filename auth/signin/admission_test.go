@@ -1,7 +1,9 @@
 package signin
 
 import (
+	"context"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -269,4 +271,63 @@ func TestMomentsOutOfOrderAdmitNoMore(t *testing.T) {
 	if admitted > 110 {
 		t.Errorf("admitted in a second: got %d, want at most 110", admitted)
 	}
+}
+
+func TestAChanceCrowdIsHeldNotSentAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const callers, share = 60, 50.0 // a little more than a second's worth, at once
+		start := time.Now()
+		g := newGate()
+		var admitted arrivals
+		var wg sync.WaitGroup
+		for i := range callers {
+			wg.Go(func() {
+				if away, _ := g.enter(t.Context(), caller{session: fmt.Sprint(i), urgent: i%2 == 0}, share); away > 0 {
+					<-time.After(away)
+					if away, _ = g.enter(t.Context(), caller{session: fmt.Sprint(i), urgent: i%2 == 0}, share); away > 0 {
+						t.Errorf("caller %d was sent away twice", i)
+					}
+				}
+				admitted.add(time.Since(start))
+			})
+		}
+		wg.Wait()
+		if got, want := admitted.busiest(), int(1.1*share); got > want {
+			t.Errorf("admitted in the busiest second: got %d, want at most %d", got, want)
+		}
+	})
+}
+
+func TestSteadyCallersBelowTheRateAreNeverSentAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const callers, share = 2_000, 100.0
+		random := rand.New(rand.NewPCG(1, 2))
+		g := newGate()
+		var wg sync.WaitGroup
+		for i := range callers {
+			<-time.After(time.Duration(random.ExpFloat64() / (0.8 * share) * float64(time.Second))) // four fifths of the rate, at random
+			wg.Go(func() {
+				if away, _ := g.enter(t.Context(), caller{session: fmt.Sprint(i)}, share); away > 0 {
+					t.Errorf("caller %d was sent away for %s", i, away)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+func TestAHeldCallerMayHangUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		g.enter(t.Context(), caller{session: "first"}, 2)
+		ctx, hangUp := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer hangUp()
+		start := time.Now()
+		if away, _ := g.enter(ctx, caller{session: "second"}, 2); away == 0 {
+			t.Error("a caller that hung up was let in")
+		}
+		if took := time.Since(start); took != 10*time.Millisecond {
+			t.Errorf("it was held for %s, want 10ms", took)
+		}
+	})
 }

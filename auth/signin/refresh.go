@@ -58,7 +58,7 @@ func (s *Service) refresh(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	urgent := !usable(s.config.Keyring, hint)
-	if wait := s.admit(cred.session(), urgent); wait > 0 {
+	if wait := s.admit(r.Context(), cred.session(), urgent); wait > 0 {
 		s.count(resultBusy)
 		busy(w, wait)
 		return
@@ -173,15 +173,12 @@ func (s *Service) rotate(ctx context.Context, cred credential, held holding, cla
 	return nil, "", errMoved
 }
 
-// admit returns zero for a caller that may go on, else how long it has to wait.
-func (s *Service) admit(session string, urgent bool) time.Duration {
+// admit returns zero for a caller that may go on, else how long it has to stay away.
+func (s *Service) admit(ctx context.Context, session string, urgent bool) time.Duration {
 	share := s.config.PerSecond / float64(max(1, s.config.Issuers()))
-	ok, wait, waiting := s.gate.ask(caller{session, urgent}, share)
+	away, waiting := s.gate.enter(ctx, caller{session, urgent}, share)
 	s.metrics.waiting.Set(float64(waiting))
-	if ok {
-		return 0
-	}
-	return wait
+	return away
 }
 
 // claimsError: what goes into the token could not be found out.
