@@ -29,7 +29,7 @@ type Config struct {
 type RingConfig struct {
 	Name          string        `cfg:"name" doc:"alias of the ring: lower-case letters, digits and hyphens, at most 63"`
 	Store         string        `cfg:"store" default:"file" want:"file" doc:"the kind of secret store"`
-	Secret        string        `cfg:"secret" doc:"the store's name for the secret; with store file: the path of the file"`
+	Secret        string        `cfg:"secret" doc:"the store's name for the secret; with store file: the path of the file, seen from the folder the daemon runs in"`
 	Issuer        string        `cfg:"issuer" default:"keyturn" want:"keyturn external" doc:"who signs the tokens: this daemon, or an application of yours"`
 	TokenLifetime time.Duration `cfg:"tokenLifetime" default:"15m" doc:"the longest life of a token of this ring; a retiring key verifies at least that long"`
 	Poll          time.Duration `cfg:"poll" default:"60s" doc:"how often the store is looked at when no hint arrives"`

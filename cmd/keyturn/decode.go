@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -26,16 +27,16 @@ read from standard input, which keeps it out of the shell's history.
 		Example: `  pbpaste | keyturn decode
   keyturn token demo --subject alice | keyturn decode`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: a.act(func(_ *cobra.Command, args []string) error {
+		RunE: a.act(func(cmd *cobra.Command, args []string) error {
 			text := ""
 			if len(args) == 1 {
 				text = args[0]
 			} else {
-				data, err := io.ReadAll(io.LimitReader(a.stdin, maxToken+1))
+				data, err := a.readStdin(cmd.Context())
 				if err != nil {
-					return fmt.Errorf("read the token from standard input: %w", err)
+					return err
 				}
-				text = string(data)
+				text = data
 			}
 			t, err := decodeToken(text)
 			if err != nil {
@@ -50,6 +51,29 @@ read from standard input, which keeps it out of the shell's history.
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON with stable members")
 	return cmd
+}
+
+// readStdin reads the token, and leaves when it is interrupted: a terminal
+// that nobody types into never ends.
+func (a *app) readStdin(ctx context.Context) (string, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	read := make(chan result, 1) // one answer, even if nobody waits for it any more
+	go func() {
+		data, err := io.ReadAll(io.LimitReader(a.stdin, maxToken+1))
+		read <- result{data, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", errors.New("interrupted")
+	case r := <-read:
+		if r.err != nil {
+			return "", fmt.Errorf("read the token from standard input: %w", r.err)
+		}
+		return string(r.data), nil
+	}
 }
 
 // maxToken bounds what decode reads; servers refuse headers long before.

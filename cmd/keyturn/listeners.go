@@ -69,7 +69,9 @@ func newDoor(l net.Listener, h http.Handler, log *zap.Logger, cert *certificate)
 		WriteTimeout:      60 * time.Second, // a client that does not read
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          zap.NewStdLog(log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))),
+		// net/http tells of each broken handshake, at what becomes info: strangers'
+		// noise, which the level drops.
+		ErrorLog: zap.NewStdLog(log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))),
 	}}
 	if cert != nil {
 		d.tls = true

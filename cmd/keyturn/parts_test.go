@@ -43,7 +43,11 @@ func listenNotify(t *testing.T) (socket string, heard func() string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close(); os.RemoveAll(dir) })
+	t.Cleanup(func() {
+		if err := errors.Join(c.Close(), os.RemoveAll(dir)); err != nil {
+			t.Error(err)
+		}
+	})
 	return socket, func() string {
 		if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			t.Fatal(err)

@@ -178,7 +178,9 @@ func (d *daemon) lines(ctx context.Context, method, path, requestID string, requ
 			return err
 		}
 	}
-	if err := in.Err(); err != nil {
+	if err := in.Err(); errors.Is(err, bufio.ErrTooLong) {
+		return errors.New("the daemon's answer is not what this version understands: a line of more than a megabyte")
+	} else if err != nil {
 		return withCode(exitUnreachable, errBroken{err})
 	}
 	return nil
@@ -213,8 +215,8 @@ func (d *daemon) call(ctx context.Context, method, path, requestID string, reque
 	}
 	res, err := d.http.Do(req)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil, errors.New("interrupted")
 		}
 		return nil, withCode(exitUnreachable, fmt.Errorf("no daemon answers at %s: %s; start one with `keyturn dev` or `keyturn serve`, or name another with --admin URL", d.url, reason(err)))
 	}
@@ -233,6 +235,12 @@ func refusal(res *http.Response) error {
 	if json.Unmarshal(data, &p) != nil || p.Detail == "" {
 		return withCode(exitUnreachable, fmt.Errorf("whoever listens at %s is no keyturn daemon: it answered %s; check the address", res.Request.URL.Host, res.Status))
 	}
+	return problemError(p)
+}
+
+// problemError keeps the daemon's words and tells by the exit code whether it
+// refused or failed.
+func problemError(p admin.Problem) error {
 	if p.Status >= 500 && p.Code != "no_tokens" {
 		return withCode(exitFailed, errors.New(p.Detail))
 	}

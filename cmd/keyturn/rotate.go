@@ -140,7 +140,7 @@ func (p *rotationPrinter) print(l admin.Line) error {
 	switch {
 	case l.Problem != nil:
 		p.ended = true
-		return withCode(exitFailed, errors.New(l.Problem.Detail))
+		return problemError(*l.Problem)
 	case l.Step != nil && !p.json:
 		fmt.Fprintf(p.a.stdout, "%s  %-10s %s\n", l.Step.At.Local().Format("15:04:05"), l.Step.Name, l.Step.Detail)
 	case l.Result != nil:

@@ -77,6 +77,10 @@ func (p *process) logStart() {
 	b := buildInfo()
 	p.log.Info("start", zap.String("version", b.Version), zap.String("commit", b.Commit), zap.Int("rings", len(p.config.Rings)),
 		zap.Uint64("open_files", openFiles()))
+	if !loopback(p.config.Admin.Listen) {
+		p.log.Warn("admin_listener_exposed", zap.String("listen", p.config.Admin.Listen),
+			zap.String("remedy", "it has no TLS: keep it on an operations network, or listen on 127.0.0.1"))
+	}
 	for _, r := range p.config.Rings {
 		if r.Issuer == "keyturn" && r.Name != p.config.Auth.Ring {
 			p.log.Warn("ring_without_issuer", zap.String("ring", r.Name),
