@@ -40,11 +40,11 @@ func ExampleMiddleware() {
 		r.Header.Set("Authorization", "Bearer "+signed.Token)
 		w := httptest.NewRecorder()
 		mux.ServeHTTP(w, r)
-		fmt.Println(w.Code, w.Header().Get("WWW-Authenticate"))
+		fmt.Printf("%s %d %q\n", path, w.Code, w.Header().Get("WWW-Authenticate"))
 	}
 	// Output:
-	// 200
-	// 403 Bearer error="insufficient_scope", error_description="the token lacks a required role", kid="2026-11-b"
+	// /hello 200 ""
+	// /admin 403 "Bearer error=\"insufficient_scope\", error_description=\"the token lacks a required role\", kid=\"2026-11-b\""
 }
 
 // A key is turned: both keys verify, the new one signs.
