@@ -58,7 +58,7 @@ func (i *inspection) store(ctx context.Context, r *ring, head rotation.State) {
 		i.add(admin.LevelFail, "store", "%v", err)
 		return
 	}
-	text := fmt.Sprintf("%s is readable: %d keys", r.config.Secret, len(snap.Keys))
+	text := fmt.Sprintf("%s is readable, keys: %d", r.config.Secret, len(snap.Keys))
 	if snap.Seen != "" {
 		text += ", serial " + snap.Seen
 	}

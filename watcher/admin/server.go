@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -111,7 +112,7 @@ func (s *Server) handle(pattern, right string, h func(call) *Problem) {
 		}
 		c := call{w: w, r: r, who: who, ring: r.PathValue("ring")}
 		if p == nil && c.ring != "" && !s.knows(c.ring) {
-			p = NewProblem(http.StatusNotFound, "no_such_ring", "this daemon has no ring of that name; GET /v1/rings lists them")
+			p = NewProblem(http.StatusNotFound, "no_such_ring", "this daemon has no ring of that name; it has "+strings.Join(s.config.Rings.Names(), ", "))
 		}
 		if p == nil {
 			p = h(c)
