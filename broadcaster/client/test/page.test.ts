@@ -88,6 +88,14 @@ describe('the connection of a page', () => {
     expect(tab.keyturn.status().token?.key).toBe('k2')
   })
 
+  test('that was closed is not listened to any more, whatever is still on its way', async () => {
+    const world = new World()
+    const tab = await open(world)
+    tab.fire('pagehide', { persisted: true })
+    tab.socket.onmessage?.({ data: JSON.stringify({ ...world.server.state(), rev: world.server.rev + 1, kid: 'late' }) })
+    expect(tab.keyturn.status().kid).toBe('2026-10-a')
+  })
+
   test('that the browser refuses to open harms nothing', async () => {
     const world = new World()
     const tab = world.browser().tab()

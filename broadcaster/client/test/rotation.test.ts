@@ -61,6 +61,8 @@ describe('a rotation', () => {
     expect([tab.refreshes, tab.keyturn.status().kid]).toEqual([2, second.kid])
     world.server.broadcast(old)
     world.server.broadcast({ ...old, rev: old.rev - 1, key: 'k0', kid: 'k0' })
+    await world.run(100)
+    expect(tab.keyturn.status()).toMatchObject({ rev: world.server.rev, kid: second.kid, plannedMs: null })
     await world.run(130_000)
     expect([tab.refreshes, tab.keyturn.status().kid]).toEqual([2, second.kid])
   })

@@ -52,6 +52,19 @@ describe('logout', () => {
     expect(tabs.map((t) => t.keyturn.status().token)).toEqual([null, null])
   })
 
+  test.each(Array.from({ length: 16 }, (_, turns) => turns))('%i turns of the event loop’s innermost queue after the answer came wins too', async (turns) => {
+    const world = new World()
+    let give!: (token: string) => void
+    const answer = new Promise<string>((resolve) => (give = resolve))
+    const tab = world.browser().open({ manual: true, streamUrl: null, settings: { refresh: () => answer } })
+    await world.run(1_000)
+    give(world.server.token('alice'))
+    for (let i = 0; i < turns; i++) await Promise.resolve()
+    await tab.keyturn.logout()
+    await world.run(5_000)
+    expect(tab.keyturn.status().token).toBeNull()
+  })
+
   test('is not undone by a token that a slow sibling shares late', async () => {
     const world = new World()
     const [tab, sibling] = await two(world)
