@@ -104,6 +104,21 @@ func TestAHostileMessageEndsItsOwnConnectionOnly(t *testing.T) {
 	}
 }
 
+// TestTheCloseFrameArrivesThoughMoreWasSent: bytes that nobody read would turn
+// the end of the connection into a reset, which can take the close frame with it.
+func TestTheCloseFrameArrivesThoughMoreWasSent(t *testing.T) {
+	ho := open(t, payments(newVerifier("k1")))
+	conn, br, resp := ho.handshake(wsLines()...)
+	if resp.StatusCode != 101 {
+		t.Fatalf("got %v", resp)
+	}
+	conn.Write(append(rawFrame(0xC1, `{}`), make([]byte, 50_000)...))
+	rest, err := io.ReadAll(br)
+	if err != nil || !bytes.Equal(rest, closeFrame(closeBadRequest, "bad_request")) {
+		t.Errorf("got %q, %v, want a close frame and the end", rest, err)
+	}
+}
+
 func TestAHandshakeThatIsNoneIsAProblemDocument(t *testing.T) {
 	ho := open(t, payments(newVerifier("k1")))
 	for name, c := range map[string]struct {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/keyturn/keyturn/auth"
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
@@ -85,6 +87,9 @@ func TestAnOlderStateChangesNothing(t *testing.T) {
 	ho.Apply(state(rev-1, "k0"))
 	ho.Apply(state(rev, "k0"))
 	ho.Apply(rotation.State{Ring: "unknown", Rev: rev + 1})
+	if f := string(text(ho.rings["payments"].fresh().data)); !strings.Contains(f, `"key":"k1"`) {
+		t.Errorf("got %s, want the state under k1", f)
+	}
 	ho.Apply(state(rev+1, "k1"))
 	if s := c.next("state"); num(t, s, "rev") != rev+1 {
 		t.Errorf("got rev %d, want %d", num(t, s, "rev"), rev+1)
@@ -438,7 +443,10 @@ func TestTheHubSpeaksThroughTLS(t *testing.T) {
 }
 
 func TestAPeerThatDoesNotReadDelaysNobodyAndIsClosed(t *testing.T) {
-	ho := open(t, payments(newVerifier("k1")))
+	reg := prometheus.NewRegistry()
+	config := payments(newVerifier("k1"))
+	config.Registerer = reg
+	ho := open(t, config)
 	rev := nowRev()
 	s := state(rev, "k1")
 	for i := range 400 { // a long frame fills the peer's buffers soon
@@ -460,6 +468,9 @@ func TestAPeerThatDoesNotReadDelaysNobodyAndIsClosed(t *testing.T) {
 	}
 	if row := ho.Census("payments"); row.Told != 1 || row.Keys["k1"] != 1 {
 		t.Errorf("got %+v, want the deaf peer gone", row)
+	}
+	if n := gather(t, reg)["keyturn_hub_slow_total"]; n != 1 {
+		t.Errorf("got %v connections ended as slow, want 1: the kernel gave up first", n)
 	}
 }
 

@@ -98,7 +98,8 @@ func (h *Hub) upgrade(w http.ResponseWriter, r *http.Request) *problem {
 	return nil
 }
 
-// leaveOpen keeps the WebSocket library from answering close frames: sessions do.
+// leaveOpen takes the place of the WebSocket library's own answer to close
+// frames: sessions answer them.
 func leaveOpen(int, string) error { return nil }
 
 // hijacker puts a session between the WebSocket library and its connection.
