@@ -71,3 +71,9 @@ func (a *admission) client(r *http.Request) (client netip.Addr, exempt bool) {
 	}
 	return client, false
 }
+
+// connectionsFor leaves reservedFiles and a twentieth of the rest, or half
+// where there are few.
+func connectionsFor(files int) int {
+	return max((files-reservedFiles)*95/100, files/2)
+}

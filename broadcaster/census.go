@@ -57,7 +57,7 @@ func (h *Hub) Census(ring string) rotation.CensusRow {
 		row.Rev = f.rev
 	}
 	var mu sync.Mutex
-	r.visit(func(s *session, _ *rawWriter) {
+	r.visit(func(s *session) {
 		s.mu.Lock()
 		key, rev, failed, gone := s.key, s.rev, s.failed, s.closing || s.dead
 		s.mu.Unlock()

@@ -18,11 +18,11 @@ func (h *Hub) Drain(ctx context.Context, within time.Duration) {
 	begin, connections := time.Now(), h.connections()
 	if within > 0 && connections > 0 {
 		frame := mustTextFrame(drainFrame{Type: "drain", WithinMs: within.Milliseconds()})
-		h.visit(func(s *session, w *rawWriter) {
+		h.visit(func(s *session) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			if !s.closing {
-				s.sendLocked(frame, w)
+				s.sendLocked(frame)
 			}
 		})
 		h.waitEmpty(ctx, within)
@@ -45,10 +45,10 @@ func (h *Hub) connections() int {
 func (h *Hub) closeAll() {
 	h.closing.Store(true)
 	h.stopLooks()
-	h.visit(func(s *session, w *rawWriter) { s.close(closeServiceRestart, nil, w) })
+	h.visit(func(s *session) { s.close(closeServiceRestart, nil) })
 }
 
-func (h *Hub) visit(do func(*session, *rawWriter)) {
+func (h *Hub) visit(do func(*session)) {
 	for _, r := range h.rings {
 		r.visit(do)
 	}

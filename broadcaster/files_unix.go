@@ -12,9 +12,3 @@ func openFiles() int {
 	}
 	return connectionsFor(int(l.Cur))
 }
-
-// connectionsFor leaves reservedFiles and a twentieth of the rest, or half
-// where there are few.
-func connectionsFor(files int) int {
-	return max((files-reservedFiles)*95/100, files/2)
-}

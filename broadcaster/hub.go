@@ -242,28 +242,26 @@ func (h *Hub) refuseNew() {
 // start begins a session after its handshake.
 func (h *Hub) start(s *session, in socket) {
 	r := s.ring
-	s.raw = rawConn(s.Conn)
+	s.fd = descriptor(s.Conn)
 	s.open = true
 	s.until = h.clock() + authDeadline.Milliseconds()
 	r.count.Add(1)
 	s.slot().join(s)
 	h.metrics.upgrades.WithLabelValues(r.name).Inc()
-	w := rawWriters.get()
-	defer rawWriters.put(w)
 	switch {
 	case r == h.nowhere:
-		s.close(closeBadRequest, nil, w)
+		s.close(closeBadRequest, nil)
 	case r.verify == nil:
-		s.push(w)
+		s.push()
 	default:
 		s.mu.Lock()
-		s.attendLocked(w)
+		s.attendLocked()
 		s.mu.Unlock()
 	}
 	h.note()
 	go h.read(s, in)
 	if h.closing.Load() { // closeAll may have missed this session
-		s.close(closeServiceRestart, nil, w)
+		s.close(closeServiceRestart, nil)
 	}
 }
 
@@ -281,7 +279,7 @@ func (h *Hub) leave(s *session) {
 }
 
 // visit calls do for every session of the ring, in parallel where there are many.
-func (r *ring) visit(do func(*session, *rawWriter)) {
+func (r *ring) visit(do func(*session)) {
 	var next atomic.Int64
 	work := func() {
 		v := visitors.Get().(*visitor)
@@ -289,7 +287,7 @@ func (r *ring) visit(do func(*session, *rawWriter)) {
 		for i := next.Add(1) - 1; i < int64(len(r.slots)); i = next.Add(1) - 1 {
 			v.batch = r.slots[i].copyMembers(v.batch[:0])
 			for _, s := range v.batch {
-				do(s, &v.raw)
+				do(s)
 			}
 			clear(v.batch)
 		}

@@ -88,10 +88,10 @@ func serveChild() {
 func floor(hub *Hub) time.Duration {
 	r := hub.rings["payments"]
 	data := r.fresh().data
-	var fds []uintptr
+	var fds []int
 	for i := range r.slots {
 		for _, s := range r.slots[i].copyMembers(nil) {
-			s.raw.Control(func(fd uintptr) { fds = append(fds, fd) })
+			fds = append(fds, s.fd)
 		}
 	}
 	before := cpuTime()

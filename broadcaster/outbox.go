@@ -7,7 +7,7 @@ import (
 
 // sendLocked owes the peer a frame and writes what it can without waiting.
 // The frame belongs to the session afterwards.
-func (s *session) sendLocked(frame []byte, w *rawWriter) {
+func (s *session) sendLocked(frame []byte) {
 	if s.dead || len(frame) == 0 {
 		return
 	}
@@ -22,17 +22,17 @@ func (s *session) sendLocked(frame []byte, w *rawWriter) {
 		s.killLocked()
 		return
 	}
-	s.flushLocked(w)
+	s.flushLocked()
 }
 
 // flushLocked writes what the peer is owed: rest first, then the newest state
 // if it is owed. It never waits; where the socket takes no more, the session
 // is tried again each second.
-func (s *session) flushLocked(w *rawWriter) {
+func (s *session) flushLocked() {
 	if s.dead {
 		return
 	}
-	if s.raw == nil {
+	if s.fd == noDescriptor {
 		if !s.busy && (len(s.rest) > 0 || s.owed) {
 			s.busy = true
 			s.ring.hub.lane.add(s)
@@ -40,7 +40,7 @@ func (s *session) flushLocked(w *rawWriter) {
 		return
 	}
 	for s.takeLocked() {
-		n, err := w.write(s.raw, s.rest)
+		n, err := tryWrite(s.fd, s.rest)
 		if err != nil {
 			s.killLocked() // the peer is gone
 			return
@@ -90,8 +90,6 @@ func (s *session) Write(p []byte) (int, error) {
 	if len(p) == 0 || p[0]&opMask == opClose {
 		return len(p), nil
 	}
-	w := rawWriters.get()
-	defer rawWriters.put(w)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.dead {
@@ -101,11 +99,22 @@ func (s *session) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	if !s.admitLocked() {
-		s.closeLocked(closeTooMany, nil, w)
+		s.closeLocked(closeTooMany, nil)
 		return len(p), nil
 	}
-	s.sendLocked(append([]byte(nil), p...), w)
+	s.sendLocked(append([]byte(nil), p...))
 	return len(p), nil
+}
+
+// Close ends the connection, in the one way that keeps descriptor's promise.
+func (s *session) Close() error {
+	if !s.open {
+		return s.Conn.Close()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.killLocked()
+	return nil
 }
 
 // SetWriteDeadline keeps the WebSocket library from setting deadlines: the

@@ -6,6 +6,6 @@ import "errors"
 
 const canTryWrite = false
 
-func tryWrite(uintptr, []byte) (int, error) {
+func tryWrite(int, []byte) (int, error) {
 	return 0, errors.New("write without waiting: not on this system")
 }

@@ -6,10 +6,11 @@ import "syscall"
 
 const canTryWrite = true
 
-// tryWrite writes to a non-blocking descriptor once.
-func tryWrite(fd uintptr, p []byte) (int, error) {
+// tryWrite writes as much of p as a non-blocking descriptor takes now. Nothing
+// at all is no error.
+func tryWrite(fd int, p []byte) (int, error) {
 	for {
-		n, err := syscall.Write(int(fd), p)
+		n, err := syscall.Write(fd, p)
 		switch err {
 		case nil:
 			return n, nil

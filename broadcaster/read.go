@@ -102,28 +102,24 @@ func (s *session) message(kind int, body io.Reader) (message, error) {
 }
 
 func (s *session) handleBadFrame() {
-	w := rawWriters.get()
-	defer rawWriters.put(w)
-	s.close(closeBadRequest, nil, w)
+	s.close(closeBadRequest, nil)
 }
 
 // handle does what a client's frame asks for. It returns when the frame is
 // answered, so that frames are answered in their order.
 func (s *session) handle(m message) {
-	w := rawWriters.get()
-	defer rawWriters.put(w)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing || s.dead {
 		return
 	}
 	if !s.admitLocked() {
-		s.closeLocked(closeTooMany, nil, w)
+		s.closeLocked(closeTooMany, nil)
 		return
 	}
 	switch m.kind {
 	case kindPing:
-		s.sendLocked(pong, w)
+		s.sendLocked(pong)
 	case kindFailed:
 		if s.key != nil && !s.failed {
 			s.failed = true
@@ -134,7 +130,7 @@ func (s *session) handle(m message) {
 			return // public: nobody is asked who they are
 		}
 		if !s.admitAuthLocked() {
-			s.closeLocked(closeTooMany, nil, w)
+			s.closeLocked(closeTooMany, nil)
 			return
 		}
 		s.verifying = true
@@ -147,16 +143,14 @@ func (s *session) handle(m message) {
 // ended deals with the end of reading. It answers the peer's close frame, and
 // refuses a peer that breaks the WebSocket protocol with 4400.
 func (s *session) ended(err error) {
-	w := rawWriters.get()
-	defer rawWriters.put(w)
 	var closed *websocket.CloseError
 	isClose := errors.As(err, &closed)
 	switch {
 	case isClose && closed.Code != websocket.CloseAbnormalClosure:
-		s.answerClose(closed.Code, w)
+		s.answerClose(closed.Code)
 	case isClose, connectionLost(err):
 	default:
-		s.close(closeBadRequest, nil, w)
+		s.close(closeBadRequest, nil)
 		s.discard()
 	}
 	s.mu.Lock()
@@ -174,7 +168,7 @@ func connectionLost(err error) bool {
 
 // answerClose sends the peer's own close code back (RFC 6455 §5.5.1), unless
 // our close frame is out already.
-func (s *session) answerClose(code int, w *rawWriter) {
+func (s *session) answerClose(code int) {
 	if code == websocket.CloseNoStatusReceived {
 		code = 0
 	}
@@ -185,10 +179,10 @@ func (s *session) answerClose(code int, w *rawWriter) {
 	}
 	s.closing = true
 	s.ring.hub.metrics.closes.WithLabelValues(s.ring.name, "by_client").Inc()
-	s.sendLocked(closeFrame(code, ""), w)
-	if s.raw == nil { // give the lane its time to write
+	s.sendLocked(closeFrame(code, ""))
+	if s.fd == noDescriptor { // give the lane its time to write
 		s.until = s.ring.hub.clock() + lingerLimit.Milliseconds()
-		s.attendLocked(w)
+		s.attendLocked()
 		s.mu.Unlock()
 		s.drainReads()
 		s.mu.Lock()
@@ -200,7 +194,7 @@ func (s *session) answerClose(code int, w *rawWriter) {
 // connection into a reset, and the peer might never see the close frame.
 func (s *session) discard() {
 	s.mu.Lock()
-	sent := s.raw != nil && len(s.rest) == 0
+	sent := s.fd != noDescriptor && len(s.rest) == 0
 	s.mu.Unlock()
 	if half, ok := s.Conn.(interface{ CloseWrite() error }); ok && sent {
 		half.CloseWrite() // an error shows at the next read

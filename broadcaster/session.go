@@ -4,7 +4,6 @@ import (
 	"math"
 	"net"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/keyturn/keyturn/auth"
@@ -16,8 +15,8 @@ import (
 // It is also the net.Conn that the WebSocket library reads from and writes to,
 // so that the library's own control frames go through the same outbox.
 type session struct {
-	net.Conn                 // the peer
-	raw      syscall.RawConn // writes without waiting; nil where the connection can't, see lane
+	net.Conn     // the peer
+	fd       int // for tryWrite; noDescriptor where the connection may have to wait, see lane
 	ring     *ring
 	address  *address // whose limits it counts against; nil: none
 	id       uint64   // names it in frames and logs, and chooses its slot
@@ -60,51 +59,51 @@ func (s *session) listensLocked() bool {
 
 // push has the session sent the newest state if it has not been sent it yet,
 // and ends it if the key of its token is gone.
-func (s *session) push(w *rawWriter) {
+func (s *session) push() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.listensLocked() {
 		return
 	}
 	if s.key != nil && fate(s.key.fate.Load()) != fateAlive {
-		s.endKeyLocked(w)
+		s.endKeyLocked()
 		return
 	}
 	if f := s.ring.frame.Load(); f != nil && s.rev != f.rev {
 		s.owed = true
-		s.flushLocked(w)
+		s.flushLocked()
 	}
 	if s.key != nil && s.key.until.Load() != 0 {
-		s.attendLocked(w)
+		s.attendLocked()
 	}
 }
 
 // beacon has the session sent the newest state again, and looks at its deadlines.
-func (s *session) beacon(w *rawWriter) {
+func (s *session) beacon() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.listensLocked() && s.ring.frame.Load() != nil {
 		s.owed = true
-		s.flushLocked(w)
+		s.flushLocked()
 	}
-	s.attendLocked(w)
+	s.attendLocked()
 }
 
 // alarmed looks at the session's deadlines in the tick for which it was armed.
-func (s *session) alarmed(tick int64, w *rawWriter) {
+func (s *session) alarmed(tick int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.armed == tick {
 		s.armed = 0
 	}
-	s.attendLocked(w)
+	s.attendLocked()
 }
 
 // attendLocked does what is due and arms the session for what is due next.
-func (s *session) attendLocked(w *rawWriter) {
+func (s *session) attendLocked() {
 	now := s.ring.hub.clock()
 	if s.since != 0 && !s.dead {
-		s.flushLocked(w)
+		s.flushLocked()
 		if s.since != 0 && now-s.since >= writeLimit.Milliseconds() {
 			s.ring.hub.metrics.slow.Inc()
 			s.killLocked()
@@ -115,7 +114,7 @@ func (s *session) attendLocked(w *rawWriter) {
 	}
 	at := s.dueLocked(now)
 	if at <= now {
-		s.expireLocked(w)
+		s.expireLocked()
 		if s.dead {
 			return
 		}
@@ -153,22 +152,22 @@ func (s *session) dueLocked(now int64) int64 {
 }
 
 // expireLocked ends the session's present condition.
-func (s *session) expireLocked(w *rawWriter) {
+func (s *session) expireLocked() {
 	switch {
 	case s.closing:
 		s.killLocked()
 	case s.key == nil:
-		s.closeLocked(closeAuthTimeout, nil, w)
+		s.closeLocked(closeAuthTimeout, nil)
 	case s.until <= time.Now().UnixMilli():
-		s.refuseLocked(auth.CodeTokenExpired, s.ring.retryAfter(time.Now()), w)
+		s.refuseLocked(auth.CodeTokenExpired, s.ring.retryAfter(time.Now()))
 	default:
-		s.refuseLocked(auth.CodeKeyRetired, s.ring.retryAfter(time.Now()), w)
+		s.refuseLocked(auth.CodeKeyRetired, s.ring.retryAfter(time.Now()))
 	}
 }
 
 // endKeyLocked refuses the session because its key is gone.
-func (s *session) endKeyLocked(w *rawWriter) {
-	s.refuseLocked(fateCode(fate(s.key.fate.Load())), s.ring.retryAfter(time.Now()), w)
+func (s *session) endKeyLocked() {
+	s.refuseLocked(fateCode(fate(s.key.fate.Load())), s.ring.retryAfter(time.Now()))
 }
 
 func fateCode(f fate) string {
@@ -179,9 +178,9 @@ func fateCode(f fate) string {
 }
 
 // refuseLocked closes with 4401 after an error frame.
-func (s *session) refuseLocked(code string, retryAfter time.Duration, w *rawWriter) {
+func (s *session) refuseLocked(code string, retryAfter time.Duration) {
 	s.ring.hub.metrics.refusals.WithLabelValues(s.ring.name, known(code)).Inc()
-	s.closeLocked(closeUnauthorized, errorOf(code, retryAfter), w)
+	s.closeLocked(closeUnauthorized, errorOf(code, retryAfter))
 }
 
 // known keeps the label's values to those that we know.
@@ -201,7 +200,7 @@ func errorOf(code string, retryAfter time.Duration) []byte {
 // closeLocked sends a last frame, which may be nil, and a close frame. The
 // peer then has lingerLimit to close its side: ending the connection at once
 // could make its system drop what it has not read yet.
-func (s *session) closeLocked(code int, last []byte, w *rawWriter) {
+func (s *session) closeLocked(code int, last []byte) {
 	if s.closing || s.dead {
 		return
 	}
@@ -210,15 +209,15 @@ func (s *session) closeLocked(code int, last []byte, w *rawWriter) {
 	s.closing = true
 	s.owed = false
 	s.until = h.clock() + lingerLimit.Milliseconds()
-	s.sendLocked(append(last, closeFrame(code, closeNames[code])...), w)
-	s.attendLocked(w)
+	s.sendLocked(append(last, closeFrame(code, closeNames[code])...))
+	s.attendLocked()
 }
 
 // close is closeLocked for those who do not hold the lock.
-func (s *session) close(code int, last []byte, w *rawWriter) {
+func (s *session) close(code int, last []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closeLocked(code, last, w)
+	s.closeLocked(code, last)
 }
 
 // killLocked ends the connection without a word. Its reader notices and leaves.

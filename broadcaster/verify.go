@@ -88,14 +88,12 @@ func (h *Hub) answer(j *job, t *auth.Token, err error) {
 	if err == nil && t == nil {
 		err = errNoAnswer
 	}
-	w := rawWriters.get()
-	j.s.answer(t, err, w)
-	rawWriters.put(w)
+	j.s.answer(t, err)
 	j.done <- struct{}{}
 }
 
 // answer tells the client what became of its token.
-func (s *session) answer(t *auth.Token, err error, w *rawWriter) {
+func (s *session) answer(t *auth.Token, err error) {
 	h := s.ring.hub
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +103,7 @@ func (s *session) answer(t *auth.Token, err error, w *rawWriter) {
 	}
 	now := time.Now()
 	if err != nil {
-		s.turnAwayLocked(err, now, w)
+		s.turnAwayLocked(err, now)
 		return
 	}
 	end := int64(never)
@@ -114,18 +112,18 @@ func (s *session) answer(t *auth.Token, err error, w *rawWriter) {
 		end = t.Expiry.Add(staleGrace - tick).UnixMilli()
 	}
 	if end <= now.UnixMilli() {
-		s.refuseLocked(auth.CodeTokenExpired, rand.N(maxRetry), w)
+		s.refuseLocked(auth.CodeTokenExpired, rand.N(maxRetry))
 		return
 	}
 	key := s.ring.key(t.Key)
 	if f := fate(key.fate.Load()); f != fateAlive {
-		s.refuseLocked(fateCode(f), s.ring.retryAfter(now), w)
+		s.refuseLocked(fateCode(f), s.ring.retryAfter(now))
 		return
 	}
 	subject := subjectOf(t)
 	first := s.key == nil
 	if !first && subject != s.subject {
-		s.closeLocked(closeForbidden, nil, w)
+		s.closeLocked(closeForbidden, nil)
 		return
 	}
 	if first {
@@ -139,8 +137,8 @@ func (s *session) answer(t *auth.Token, err error, w *rawWriter) {
 		frame = append(frame, f.data...)
 		s.rev = f.rev
 	}
-	s.sendLocked(frame, w)
-	s.attendLocked(w)
+	s.sendLocked(frame)
+	s.attendLocked()
 	h.note()
 }
 
@@ -174,13 +172,13 @@ const maxTTL = 24 * 24 * time.Hour
 
 // turnAwayLocked closes because of a token that was not accepted: with 4401
 // where the verifier has judged it, with 1013 where it could not answer.
-func (s *session) turnAwayLocked(err error, now time.Time, w *rawWriter) {
+func (s *session) turnAwayLocked(err error, now time.Time) {
 	h := s.ring.hub
 	var e *auth.Error
 	if !errors.As(err, &e) || e.Code == auth.CodeUnavailable {
 		wait := backoff + rand.N(backoff/2)
 		h.metrics.refusals.WithLabelValues(s.ring.name, codeTryAgainLater).Inc()
-		s.closeLocked(closeTryAgainLater, errorOf(codeTryAgainLater, wait), w)
+		s.closeLocked(closeTryAgainLater, errorOf(codeTryAgainLater, wait))
 		return
 	}
 	wait := rand.N(maxRetry)
@@ -188,7 +186,7 @@ func (s *session) turnAwayLocked(err error, now time.Time, w *rawWriter) {
 	case auth.CodeKIDUnknown, auth.CodeKeyRetired, auth.CodeKeyRevoked, auth.CodeSignatureInvalid:
 		wait = s.ring.retryAfter(now) // the key's doing: others have the same trouble
 	}
-	s.refuseLocked(e.Code, max(wait, e.RetryAfter), w)
+	s.refuseLocked(e.Code, max(wait, e.RetryAfter))
 }
 
 // backoff is the least wait after 1013.

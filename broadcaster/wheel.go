@@ -82,24 +82,21 @@ func (r *ring) arm(s *session, at int64) (tick int64) {
 }
 
 // visitor is what a goroutine needs to visit many sessions without allocating.
-type visitor struct {
-	batch []*session
-	raw   rawWriter
-}
+type visitor struct{ batch []*session }
 
 // tick does one second's work of a ring: alarms, then beacons.
 func (r *ring) tick(tick int64, w *visitor) {
 	sl := &r.slots[tick%int64(len(r.slots))]
 	w.batch = sl.takeAlarms(tick, w.batch[:0])
 	for _, s := range w.batch {
-		s.alarmed(tick, &w.raw)
+		s.alarmed(tick)
 	}
 	w.batch = sl.copyMembers(w.batch[:0])
 	if len(w.batch) == 0 {
 		return
 	}
 	for _, s := range w.batch {
-		s.beacon(&w.raw)
+		s.beacon()
 	}
 	clear(w.batch)
 }
