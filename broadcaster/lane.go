@@ -62,7 +62,7 @@ func (s *session) writeAll() {
 		p := s.rest
 		s.rest = nil
 		s.mu.Unlock()
-		s.Conn.SetWriteDeadline(time.Now().Add(writeLimit))
+		_ = s.Conn.SetWriteDeadline(time.Now().Add(writeLimit))
 		_, err := s.Conn.Write(p)
 		s.mu.Lock()
 		if err != nil {

@@ -197,7 +197,7 @@ func (s *session) discard() {
 	sent := s.fd != noDescriptor && len(s.rest) == 0
 	s.mu.Unlock()
 	if half, ok := s.Conn.(interface{ CloseWrite() error }); ok && sent {
-		half.CloseWrite() // an error shows at the next read
+		_ = half.CloseWrite() // an error shows at the next read
 	}
 	s.drainReads()
 }

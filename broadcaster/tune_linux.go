@@ -17,10 +17,10 @@ func tune(c net.Conn) {
 	if !ok {
 		return
 	}
-	tcp.SetKeepAlive(false) // where it fails there are some more packets
+	_ = tcp.SetKeepAlive(false) // where it fails there are some more packets
 	if raw, err := tcp.SyscallConn(); err == nil {
-		raw.Control(func(fd uintptr) {
-			unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, userTimeout) // where it fails the kernel's default holds
+		_ = raw.Control(func(fd uintptr) {
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, userTimeout) // where it fails the kernel's default holds
 		})
 	}
 }

@@ -111,7 +111,7 @@ func (b *Browser) SignIn(ctx context.Context, name string, roles ...string) erro
 	if err != nil {
 		return fmt.Errorf("sign in %s: %w", name, err)
 	}
-	defer drain(res)
+	drain(res)
 	if res.StatusCode/100 != 2 {
 		return fmt.Errorf("sign in %s: status %d", name, res.StatusCode)
 	}

@@ -202,7 +202,7 @@ func (s *Stack) serve(t testing.TB, ready context.Context, run func(string, func
 
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	run("http", func(ctx context.Context) error {
-		stop := context.AfterFunc(ctx, func() { server.Close() })
+		stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 		defer stop()
 		if err := server.Serve(listener); err != http.ErrServerClosed {
 			return err
