@@ -17,6 +17,7 @@ import (
 	"github.com/keyturn/keyturn/watcher"
 	"github.com/keyturn/keyturn/watcher/admin"
 	"github.com/keyturn/keyturn/watcher/filestore"
+	"github.com/keyturn/keyturn/watcher/rollout"
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
 
@@ -54,7 +55,8 @@ func (c RingConfig) policy() rotation.Policy {
 		after = c.IssuerLag
 	}
 	return rotation.Policy{
-		TokenLifetime: c.TokenLifetime, SignerLag: 2 * c.Poll, Skew: ringSkew,
+		// The previous key may sign until then, and what it signs last must live out its life.
+		TokenLifetime: c.TokenLifetime, SignerLag: max(2*c.Poll, after), Skew: ringSkew,
 		AfterMs: after.Milliseconds(), PerSecond: c.Refresh.PerSecond, StrictKID: c.KID.Strict,
 	}
 }
@@ -88,7 +90,8 @@ func openRing(c RingConfig, dataDir, instance string, s *spine, log *zap.Logger,
 	w := watcher.Config{
 		Ring: c.Name, Store: c.Store, Instance: instance,
 		Source: store, Hints: store, Log: s.log, Rows: s.rows,
-		Poll: c.Poll, Policy: c.policy(),
+		Promoter: rollout.Finisher{Store: store}, // asks each time whether the file may be written: that changes
+		Poll:     c.Poll, Policy: c.policy(),
 		Connections: func(ctx context.Context) int {
 			rows, err := s.rows.Census(ctx, c.Name)
 			if err != nil {
@@ -97,9 +100,6 @@ func openRing(c RingConfig, dataDir, instance string, s *spine, log *zap.Logger,
 			return admin.Total(rows).Connections
 		},
 		Memory: filepath.Join(memory, c.Name+".state"), Logger: log, Registerer: reg,
-	}
-	if store.Writable() == nil {
-		w.Promoter = store
 	}
 	if r.watcher, err = watcher.New(w); err != nil {
 		return nil, fmt.Errorf("ring %s: %w", c.Name, err)
