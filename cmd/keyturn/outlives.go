@@ -115,9 +115,22 @@ func (o *outlives) due(s rotation.State, now time.Time) map[string]time.Time {
 		switch {
 		case !exp.After(now), !ok && !s.IsZero():
 			delete(o.until, key)
-		case k.Stage == rotation.Retiring && !k.VerifyUntil.IsZero() && exp.Add(ringSkew).After(k.VerifyUntil):
-			out[key] = exp.Add(ringSkew)
+		case k.Stage == rotation.Retiring && !k.VerifyUntil.IsZero():
+			if until := holdUntil(exp, now); until.After(k.VerifyUntil) {
+				out[key] = until
+			}
 		}
 	}
 	return out
+}
+
+// holdUntil is when a key may go whose last token expires at exp. No key is
+// held for longer than [rotation.MaxHold]; for a token that never ends that
+// moves on by whole days, so that it is not an event every time it is asked.
+func holdUntil(exp, now time.Time) time.Time {
+	until, most := exp.Add(ringSkew), now.Add(rotation.MaxHold-ringSkew)
+	if until.After(most) {
+		return most.Truncate(24 * time.Hour)
+	}
+	return until
 }

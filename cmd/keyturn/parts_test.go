@@ -239,6 +239,24 @@ func TestAKeyIsKeptForATokenThatOutlivesIt(t *testing.T) {
 	})
 }
 
+func TestAKeyIsHeldNoLongerThanKeysMayBeForATokenWithoutEnd(t *testing.T) {
+	now := time.Date(2026, 11, 22, 13, 0, 0, 0, time.UTC)
+	o := newOutlives(&pushes{}, zap.NewNop())
+	o.saw(t.Context(), "old", now.AddDate(100, 0, 0))
+	state := rotation.State{Ring: "demo", Rev: 1, Keys: []rotation.Key{{Name: "old", Stage: rotation.Retiring, VerifyUntil: now.Add(time.Hour)}}}
+	until, ok := o.due(state, now)["old"]
+	if !ok || until.After(now.Add(rotation.MaxHold)) || until.Before(now.Add(rotation.MaxHold-25*time.Hour)) {
+		t.Fatalf("got %v, want nearly %s from now", until, rotation.MaxHold)
+	}
+	if _, _, err := rotation.Extend(state, "old", until, now); err != nil {
+		t.Error(err)
+	}
+	state.Keys[0].VerifyUntil = until
+	if again := o.due(state, now.Add(time.Hour)); len(again) != 0 {
+		t.Errorf("got %v an hour later, want no event for it", again)
+	}
+}
+
 func TestTheBoardKeepsTheLastStatesInOrder(t *testing.T) {
 	b := newBoard([]RingConfig{{Name: "demo"}})
 	_, more := b.After("demo", 0)
