@@ -136,7 +136,7 @@ func (b *backend) Rotate(ctx context.Context, name string, request admin.RotateR
 		SignAfter: r.config.SignAfter,
 		External:  name != b.config.Auth.Ring, // without an auth section nobody here reports what signs
 	}, rollout.Request{
-		Compromise: request.Compromise, DryRun: request.DryRun,
+		Key: request.Key, Compromise: request.Compromise, DryRun: request.DryRun,
 		VerifierWait: time.Duration(request.VerifierWaitMs) * time.Millisecond,
 	}, func(s rollout.Step) { step(admin.Step{Name: s.Name, Detail: s.Detail, At: s.At}) })
 	switch {

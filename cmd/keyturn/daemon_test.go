@@ -49,6 +49,9 @@ func TestATurnedKeyReachesARealSocketAndFailsNoRequest(t *testing.T) {
 	if code != exitOK || !strings.Contains(out, "revoke") {
 		t.Fatalf("rotate --compromise: got code %d\n%s%s", code, out, errs)
 	}
+	if code, _, errs = d.verb("rotate", "demo", "--compromise", "--key", moved.Key); code != exitRefused || !strings.Contains(errs, "gone already, compromised") {
+		t.Errorf("the same again: got code %d %s, want a refusal", code, errs)
+	}
 	eventually(t, "the leaked key is dropped", func() bool { return b.call(t, "/api/hello") == 401 })
 	b.refresh(t)
 	if got := b.call(t, "/api/hello"); got != 200 {

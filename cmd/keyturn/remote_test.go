@@ -1,12 +1,15 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/keyturn/keyturn/watcher/admin"
 )
 
 // remote runs a verb against a scripted daemon.
@@ -25,10 +28,18 @@ func remote(t *testing.T, h http.HandlerFunc, args ...string) (code int, stdout,
 
 func TestARotationIsFollowedAcrossABrokenConnection(t *testing.T) {
 	var mu sync.Mutex
-	var ids []string
+	var ids, keys []string
 	code, out, errs := remote(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			fmt.Fprintln(w, `{"name":"demo","state":{"rev":1,"keys":[{"key":"a","kid":"a","stage":"current"}]}}`)
+			return
+		}
+		var request admin.RotateRequest
+		if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+			t.Error(err)
+		}
 		mu.Lock()
-		ids = append(ids, r.Header.Get("Idempotency-Key"))
+		ids, keys = append(ids, r.Header.Get("Idempotency-Key")), append(keys, request.Key)
 		first := len(ids) == 1
 		mu.Unlock()
 		fmt.Fprintln(w, `{"step":{"name":"prepare","detail":"key b is pending","at":"2026-11-22T01:00:00Z"}}`)
@@ -46,6 +57,9 @@ func TestARotationIsFollowedAcrossABrokenConnection(t *testing.T) {
 	}
 	if len(ids) != 2 || ids[0] == "" || ids[0] != ids[1] {
 		t.Errorf("got request ids %v, want the same twice", ids)
+	}
+	if len(keys) != 2 || keys[0] != "a" || keys[1] != "a" {
+		t.Errorf("got keys %v, want both times the one that was current at first", keys)
 	}
 	if !strings.Contains(errs, "the connection to the daemon broke") {
 		t.Errorf("got %q, want it said", errs)
@@ -78,7 +92,7 @@ func TestWhatTheDaemonSaysDecidesTheExitCode(t *testing.T) {
 		"no result":            {line(`{"step":{"name":"look","detail":"…"}}`), exitFailed, "without a result"},
 		"a line without end":   {line(strings.Repeat("x", 2<<20)), exitFailed, "not what this version understands"},
 	} {
-		code, _, errs := remote(t, c.h, "rotate", "demo")
+		code, _, errs := remote(t, c.h, "rotate", "demo", "--key", "a")
 		if code != c.code || !strings.Contains(errs, c.want) {
 			t.Errorf("%s: got code %d %s, want %d … %s …", name, code, errs, c.code, c.want)
 		}

@@ -26,6 +26,10 @@ refresh at the rate the issuer admits; calls they make meanwhile are retried.
 Nothing is revoked before the line "revoke"; if it ends earlier, nothing
 happened but a pending key.
 
+The key that is turned is the one that is current when the command starts.
+--key names it instead: a command that is repeated, by a script or by a second
+person, is then refused once that key is turned, and does not turn the next.
+
 The rotation runs in the daemon: interrupting this command does not stop it.`
 
 func (a *app) rotateCommand() *cobra.Command {
@@ -39,7 +43,7 @@ func (a *app) rotateCommand() *cobra.Command {
 		Args:  ringArg,
 		Example: `  keyturn rotate payments --dry-run
   keyturn rotate payments
-  keyturn rotate payments --compromise`,
+  keyturn rotate payments --compromise --key 2026-10-a`,
 		RunE: a.act(func(cmd *cobra.Command, args []string) error {
 			if wait < 0 {
 				return usagef("--verifier-wait: want 0 or more, got %s", wait)
@@ -54,6 +58,7 @@ func (a *app) rotateCommand() *cobra.Command {
 	}
 	f.registerJSON(cmd)
 	cmd.Flags().BoolVar(&request.Compromise, "compromise", false, "the current key has leaked: drop it at once, everywhere")
+	cmd.Flags().StringVar(&request.Key, "key", "", "name of the key to turn away from; refused if another is current (default: the current one)")
 	cmd.Flags().BoolVar(&request.DryRun, "dry-run", false, "say what would be done; change nothing")
 	cmd.Flags().DurationVar(&wait, "verifier-wait", 0, "how long to wait for verifiers that have not reported the new key (0: the daemon's default)")
 	return cmd
@@ -69,6 +74,16 @@ const (
 // rotate starts a rotation and prints its progress until it ends. The request
 // id makes asking again after a broken connection follow the same rotation.
 func (a *app) rotate(ctx context.Context, d *daemon, ring string, request admin.RotateRequest, asJSON bool) error {
+	if request.Key == "" {
+		// Named, so that a daemon which is asked again after a restart, and has
+		// forgotten the request id, does not turn the new key as well.
+		var now admin.Ring
+		if err := d.get(ctx, "/v1/rings/"+ring, &now); err != nil {
+			return err
+		}
+		current, _ := now.State.Current()
+		request.Key = current.Name
+	}
 	id := rand.Text()
 	show := &rotationPrinter{a: a, json: asJSON}
 	err := show.follow(ctx, d, ring, id, request)

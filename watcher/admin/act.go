@@ -23,6 +23,7 @@ const (
 	maxVerifierWait = 30 * time.Minute // a longer wait is a rotation that somebody forgot
 	maxMint         = 15 * time.Minute // a token for trying out is no way around sign-in
 	maxSubject      = 256
+	maxKey          = 512
 	maxRoles        = 64
 )
 
@@ -45,6 +46,9 @@ func (s *Server) rotate(c call) *Problem {
 	}
 	if request.VerifierWaitMs < 0 || request.VerifierWaitMs > maxVerifierWait.Milliseconds() {
 		return NewProblem(http.StatusBadRequest, "bad_request", "verifierWaitMs: want 0 to "+maxVerifierWait.String()+" in milliseconds")
+	}
+	if request.Key != "" && !plainText(request.Key, maxKey) {
+		return NewProblem(http.StatusBadRequest, "bad_request", "key: want the name of a key, at most 512 printable characters")
 	}
 	id := c.r.Header.Get("Idempotency-Key")
 	switch {

@@ -40,6 +40,7 @@ func TestARequestIsRefusedForItsReason(t *testing.T) {
 		{name: "a list", method: "POST", path: "/v1/rings/demo/rotations", token: "kta_rotate", body: `[]`, status: 400, code: "bad_request"},
 		{name: "broken JSON", method: "POST", path: "/v1/rings/demo/rotations", token: "kta_rotate", body: `{"dryRun":`, status: 400, code: "bad_request"},
 		{name: "a word for a number", method: "POST", path: "/v1/rings/demo/rotations", token: "kta_rotate", body: `{"verifierWaitMs":"10s"}`, status: 400, code: "bad_request"},
+		{name: "a key that is no name", method: "POST", path: "/v1/rings/demo/rotations", token: "kta_rotate", body: `{"key":"a\nb"}`, status: 400, code: "bad_request"},
 		{name: "a wait below nothing", method: "POST", path: "/v1/rings/demo/rotations", token: "kta_rotate", body: `{"verifierWaitMs":-1}`, status: 400, code: "bad_request"},
 		{name: "a wait of a day", method: "POST", path: "/v1/rings/demo/rotations", token: "kta_rotate", body: `{"verifierWaitMs":86400000}`, status: 400, code: "bad_request"},
 		{name: "a wait that overflows", method: "POST", path: "/v1/rings/demo/rotations", token: "kta_rotate", body: `{"verifierWaitMs":9223372036854775807}`, status: 400, code: "bad_request"},

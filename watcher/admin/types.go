@@ -98,9 +98,10 @@ type Report struct {
 
 // RotateRequest is the body of POST …/rotations.
 type RotateRequest struct {
-	Compromise     bool  `json:"compromise"`     // the current key has leaked: drop it at once
-	DryRun         bool  `json:"dryRun"`         // say what would be done; change nothing
-	VerifierWaitMs int64 `json:"verifierWaitMs"` // milliseconds to wait for verifiers that have not reported the new key; 0: the default
+	Key            string `json:"key"`            // name of the key to turn away from; refused if another is current. Empty: whichever is
+	Compromise     bool   `json:"compromise"`     // the current key has leaked: drop it at once
+	DryRun         bool   `json:"dryRun"`         // say what would be done; change nothing
+	VerifierWaitMs int64  `json:"verifierWaitMs"` // milliseconds to wait for verifiers that have not reported the new key; 0: the default
 }
 
 // Step is one line of progress.

@@ -11,7 +11,10 @@
 // wherever the rotation is cut off; an error says what has been done, what has
 // not, and whether a key is revoked.
 //
-// Not promised: that only one rotation of a ring runs. Two of them turn the
+// A request may name the key it means, so that the same request sent twice,
+// or by two people, turns one key and not its successor too.
+//
+// Not promised: that only one rotation of a ring runs. Two at a time turn the
 // same pending key, since stores compare before they set.
 //
 // The package starts no goroutine.

@@ -40,6 +40,8 @@ func planFor(s watcher.Status, r Request) (plan, error) {
 		return refuse("the ring is degraded, so that nobody would see the turn: %s", s.Error)
 	case st.IsZero() || !ok:
 		return refuse("the ring has no current key yet: see what keyturn check says")
+	case r.Key != "" && r.Key != from.Name:
+		return refuse("key %.80q is meant, and %s; key %s is current now: if that one is to be turned, name it", r.Key, fate(st, r.Key), from.Name)
 	case st.Deleted:
 		return refuse("the secret is deleted, or will be: restore it first")
 	case st.Revoked(from.Name) && !r.Compromise:
@@ -53,6 +55,19 @@ func planFor(s watcher.Status, r Request) (plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// fate says what has become of a key that is not current.
+func fate(st rotation.State, key string) string {
+	if k, live := st.Key(key); live {
+		return "it is " + string(k.Stage)
+	}
+	for _, g := range st.Gone {
+		if g.Key == key {
+			return "it is gone already, " + g.Why
+		}
+	}
+	return "no such key is known"
 }
 
 // wait returns how long verifiers may take.

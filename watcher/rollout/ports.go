@@ -50,6 +50,7 @@ const DefaultVerifierWait = rotation.RowTTL + 5*time.Second
 
 // Request says what to do.
 type Request struct {
+	Key          string        // name of the key to turn away from: refused if another is current. Empty: whichever is
 	Compromise   bool          // the current key has leaked: drop it at once
 	DryRun       bool          // say what would be done; change nothing
 	VerifierWait time.Duration // how long to wait for verifiers; zero: DefaultVerifierWait; at most a second in a compromise

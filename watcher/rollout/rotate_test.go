@@ -172,6 +172,27 @@ func TestADryRunChangesNothingAndSaysWhatItWouldDo(t *testing.T) {
 	}
 }
 
+func TestARepeatedRequestTurnsNoSecondKey(t *testing.T) {
+	for _, compromise := range []bool{false, true} {
+		inBubble(t, func(t *testing.T, s *site, log *logtest.Memory) {
+			request := rollout.Request{Key: key(0), Compromise: compromise, VerifierWait: time.Second}
+			if r, err := rollout.Rotate(t.Context(), s.deps(), request, nil); err != nil || r.To != key(1) {
+				t.Fatalf("got %+v, %v", r, err)
+			}
+			before := rows(log)
+			r, err := rollout.Rotate(t.Context(), s.deps(), request, nil)
+			if !errors.Is(err, rollout.ErrRefused) || r.Revoked || r.Turned || rows(log) != before {
+				t.Fatalf("the second time: got %+v, %v, events %s", r, err, rows(log))
+			}
+			fate := "it is retiring"
+			if compromise {
+				fate = "it is gone already, compromised"
+			}
+			says(t, "error", err.Error(), fate, "key "+key(1)+" is current now", "nothing was changed")
+		})
+	}
+}
+
 func TestWhatCanNotBeTurnedIsRefusedBeforeAnythingChanges(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -199,6 +220,9 @@ func TestWhatCanNotBeTurnedIsRefusedBeforeAnythingChanges(t *testing.T) {
 			}
 			return err
 		}, rollout.Request{}, "is being revoked: finish that with --compromise"},
+		{"another key than the current one", func(*site, *rollout.Deps, *logtest.Memory) error {
+			return nil
+		}, rollout.Request{Compromise: true, Key: "nobody's"}, "no such key is known; key "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *site, log *logtest.Memory) {
