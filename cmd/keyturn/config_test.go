@@ -299,3 +299,44 @@ func FuzzConfig(f *testing.F) {
 		}
 	})
 }
+
+// TestTheContainersConfigurationWorks: check accepts it, its ports are those
+// that the compose file publishes, and both can be reached from outside.
+func TestTheContainersConfigurationWorks(t *testing.T) {
+	folder := filepath.Join("..", "..", "deploy", "container")
+	text, err := os.ReadFile(filepath.Join(folder, "keyturn.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compose, err := os.ReadFile(filepath.Join(folder, "compose.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	writeKeys(t, filepath.Join(dir, "payments.json"))
+	config := filepath.Join(dir, "keyturn.yaml")
+	local := strings.ReplaceAll(strings.ReplaceAll(string(text), "/keys/", dir+"/"), "/var/lib/keyturn", dir)
+	if err := os.WriteFile(config, []byte(local), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs output
+	code := run(t.Context(), world{args: []string{"check", "--config", config}, stdin: strings.NewReader(""), stdout: &out, stderr: &errs})
+	if code != exitOK || strings.Contains(out.String(), "FAIL") {
+		t.Errorf("check: got code %d\n%s%s", code, out.String(), errs.String())
+	}
+	c, err := loadConfig(config, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range []string{c.Broadcast.Listen, c.Admin.Listen} {
+		port, all := strings.CutPrefix(address, ":")
+		if !all || !strings.Contains(string(compose), port+":"+port+`"`) {
+			t.Errorf("%s: want all addresses of the container, and its port published", address)
+		}
+	}
+	for _, mount := range []string{"./keyturn.yaml:/etc/keyturn/keyturn.yaml:ro", "./keys:/keys", "keyturn:/var/lib/keyturn"} {
+		if !strings.Contains(string(compose), mount) {
+			t.Errorf("the compose file does not mount %s", mount)
+		}
+	}
+}
