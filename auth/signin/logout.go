@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -33,7 +34,8 @@ func (s *Service) logout(w http.ResponseWriter, r *http.Request) {
 
 // leave ends the session of a credential that is or was good for it.
 func (s *Service) leave(r *http.Request, cred credential) (ended bool, err error) {
-	_, err = s.look(r.Context(), cred, time.Now())
+	ctx := context.WithoutCancel(r.Context()) // who signs out and closes the page is signed out
+	_, err = s.look(ctx, cred, time.Now())
 	switch {
 	case errors.Is(err, errReused):
 		return false, nil // look has ended it
@@ -42,7 +44,7 @@ func (s *Service) leave(r *http.Request, cred credential) (ended bool, err error
 	case err != nil:
 		return false, err
 	}
-	if err := s.bucket.end(r.Context(), cred.session()); err != nil {
+	if err := s.bucket.end(ctx, cred.session()); err != nil {
 		return false, err
 	}
 	return true, nil

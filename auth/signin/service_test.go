@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -28,6 +29,18 @@ func TestLogoutEndsTheSessionForGood(t *testing.T) {
 	if n := r.counted("keyturn_sessions_ended_total", endedLogout); n != 1 {
 		t.Errorf("counted %v, want 1", n)
 	}
+}
+
+func TestALogoutOfAPageThatIsGoneEndsTheSession(t *testing.T) {
+	s := newStand(t)
+	r := s.replica(nil)
+	cookie := r.login("alice").cookie
+	r.call("POST", "/auth/logout", "", cookie, func(q *http.Request) {
+		ctx, cancel := context.WithCancel(q.Context())
+		cancel() // the browser has closed the tab
+		*q = *q.WithContext(ctx)
+	})
+	want(t, "refresh", r.refresh(cookie), 401, CodeSessionEnded)
 }
 
 func TestALogoutBeatsTheRefreshesUnderWay(t *testing.T) {
