@@ -103,8 +103,10 @@ func (h *Hub) Run(ctx context.Context) error {
 	h.mu.Unlock()
 
 	stop := make(chan struct{})
+	over := make(chan struct{}, 1) // capacity 1: storms that end meanwhile are settled together
 	var helpers sync.WaitGroup
-	helpers.Go(func() { h.turn(stop) })
+	helpers.Go(func() { defer close(over); h.turn(stop, over) })
+	helpers.Go(func() { settle(over) })
 	for _, r := range h.rings {
 		helpers.Go(func() { r.pushes(stop) })
 	}
@@ -124,11 +126,13 @@ func (h *Hub) Run(ctx context.Context) error {
 }
 
 // turn turns the wheels, a slot a second, until stop is closed. Seconds that
-// were missed are made up for.
-func (h *Hub) turn(stop <-chan struct{}) {
+// were missed are made up for. It tells over when a storm of connections has
+// ended.
+func (h *Hub) turn(stop <-chan struct{}, over chan<- struct{}) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	var v visitor
+	var c calm
 	done := h.clock() / 1000
 	for {
 		select {
@@ -147,6 +151,12 @@ func (h *Hub) turn(stop <-chan struct{}) {
 		}
 		if h.dirty.Load() {
 			h.signal(h.clock())
+		}
+		if c.tick(h.connections()) {
+			select {
+			case over <- struct{}{}:
+			default:
+			}
 		}
 	}
 }
