@@ -123,11 +123,15 @@ type lines struct {
 	control *http.ResponseController
 }
 
+// writeWithin is how long a reader may be stuck. Its connection is given up
+// then, and with it the goroutine that serves it.
+const writeWithin = 30 * time.Second
+
 // newLines begins an answer of lines that may take longer than the server's
-// write timeout.
+// write timeout: each line has a deadline of its own.
 func newLines(w http.ResponseWriter) lines {
 	l := lines{w, http.NewResponseController(w)}
-	_ = l.control.SetWriteDeadline(time.Time{}) // not supported by test recorders, which have none
+	l.allow()
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
@@ -135,7 +139,12 @@ func newLines(w http.ResponseWriter) lines {
 	return l
 }
 
+func (l lines) allow() {
+	_ = l.control.SetWriteDeadline(time.Now().Add(writeWithin)) // not supported by test recorders, which have none
+}
+
 func (l lines) write(v any) error {
+	l.allow()
 	if err := json.NewEncoder(l.w).Encode(v); err != nil {
 		return err
 	}
@@ -143,6 +152,7 @@ func (l lines) write(v any) error {
 }
 
 func (l lines) blank() error {
+	l.allow()
 	if _, err := l.w.Write([]byte("\n")); err != nil {
 		return err
 	}
