@@ -107,6 +107,18 @@ func (b *board) watched(ring string, connection int, fresh bool, now time.Time) 
 	b.nudge()
 }
 
+// watchedAll reports whether a watcher is known to look at every ring's store.
+func (b *board) watchedAll() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.rings {
+		if !r.fresh {
+			return false
+		}
+	}
+	return true
+}
+
 // blind takes a read that failed: the last one counts until rows written then
 // would have expired.
 func (b *board) blind(ring string, connection int, now time.Time) {

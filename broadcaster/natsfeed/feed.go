@@ -159,11 +159,15 @@ func (f *Feed) readSoon() {
 	}
 }
 
+// lookOut is the pause between reads while no watcher is known to look at some
+// ring's store: browsers hold back their refreshes until one does.
+const lookOut = time.Second
+
 // readLoop reads heads and watchers' rows: at once, at every pause's end, and
 // whenever it is asked to.
 func (f *Feed) readLoop(ctx context.Context) {
-	tick := time.NewTicker(f.c.Every)
-	defer tick.Stop()
+	pause := time.NewTimer(f.c.Every)
+	defer pause.Stop()
 	missing := make(map[string]bool, len(f.c.Rings)) // rings whose head was never read
 	for _, ring := range f.c.Rings {
 		missing[ring] = true
@@ -186,10 +190,15 @@ func (f *Feed) readLoop(ctx context.Context) {
 		if ctx.Err() == nil {
 			f.report(&failing, firstErr)
 		}
+		if f.board.watchedAll() {
+			pause.Reset(f.c.Every)
+		} else {
+			pause.Reset(min(f.c.Every, lookOut))
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-pause.C:
 		case <-f.read:
 		}
 	}

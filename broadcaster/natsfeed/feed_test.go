@@ -211,6 +211,21 @@ func TestLiveTellsWhetherPushesCanBeReliedUpon(t *testing.T) {
 	h.untilLive(t, true)
 }
 
+func TestAFeedThatStartsBeforeTheFirstWatcherTurnsLiveLongBeforeItsNextRead(t *testing.T) {
+	s := natstest.Start(t)
+	nc := s.Conn(t)
+	_, h := feed(t, nc, time.Hour)
+	h.untilLive(t, false)
+	r, err := natsfeed.OpenRows(t.Context(), nc, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.PutWatcher(t.Context(), row("one")); err != nil {
+		t.Fatal(err)
+	}
+	h.untilLive(t, true)
+}
+
 // nudged keeps a loop over until going.
 func nudged(h *heard) bool { h.nudge(); return false }
 
