@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -66,7 +65,6 @@ func (p *process) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	p.awaitFirstLooks(ctx)
 	if err := p.startHub(); err != nil {
 		return err
 	}
@@ -101,29 +99,6 @@ func (p *process) startRing(rc RingConfig) error {
 			return r.outlives.run(ctx, func() rotation.State { return r.watcher.Status().Head })
 		}))
 	return nil
-}
-
-// firstLooks is how long the feed waits for the watchers' first rows. Without
-// them it would tell browsers that nobody watches, until it asks again.
-const firstLooks = 3 * time.Second
-
-// awaitFirstLooks waits until each ring's watcher has reported a look, or for
-// as long as is worth it: a store that can't be read must not keep the rest.
-func (p *process) awaitFirstLooks(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, firstLooks)
-	defer cancel()
-	for name := range p.rings {
-		for !p.hasLooked(ctx, name) {
-			if !pause(ctx, 20*time.Millisecond) {
-				return
-			}
-		}
-	}
-}
-
-func (p *process) hasLooked(ctx context.Context, ring string) bool {
-	rows, err := p.spine.rows.Watchers(ctx, ring)
-	return err == nil && slices.ContainsFunc(rows, func(r rotation.WatcherRow) bool { return !r.LookedAt.IsZero() })
 }
 
 func (p *process) startHub() error {
