@@ -148,6 +148,19 @@ func (w *Watcher) Look(ctx context.Context, by, confirmed string) (head rotation
 	return head, errors.Join(waited, err)
 }
 
+// LookAfter runs do, which changes the store, and then does as [Watcher.Look]:
+// no look of Run, which the change itself may hint at, comes between and takes
+// the change for somebody else's. Where do fails, nothing is looked at, and its
+// error is returned. do must not call this watcher, but for Status.
+func (w *Watcher) LookAfter(ctx context.Context, by, confirmed string, do func(context.Context) error) (head rotation.State, err error) {
+	waited := w.inTurn(ctx, func() {
+		if head, err = w.remembered, do(ctx); err == nil {
+			head, err = w.look(ctx, by, confirmed)
+		}
+	})
+	return head, errors.Join(waited, err)
+}
+
 // Revoke writes down that key goes the moment current leaves it, and returns
 // the log's head after it.
 func (w *Watcher) Revoke(ctx context.Context, key string) (rotation.State, error) {

@@ -127,7 +127,8 @@ func TestTailPrintsEachStateAndRunsItsCommand(t *testing.T) {
 	for name, text := range map[string]func() string{"tail": lines.String, "--exec": read} {
 		eventually(t, name+" has each state", func() bool {
 			all := states(text())
-			return len(all) == 3 && all[1].Cause.Change == "pending" && all[2].Cause.Change == "promoted"
+			return len(all) == 3 && all[1].Cause.Change == "pending" && all[2].Cause.Change == "promoted" &&
+				all[1].Cause.By == rotation.ByOps && all[2].Cause.By == rotation.ByOps
 		})
 	}
 	leave()

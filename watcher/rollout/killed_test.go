@@ -73,6 +73,13 @@ func (w mortalWatcher) Look(ctx context.Context, by, confirmed string) (st rotat
 	return st, err
 }
 
+func (w mortalWatcher) LookAfter(ctx context.Context, by, confirmed string, do func(context.Context) error) (rotation.State, error) {
+	if err := do(ctx); err != nil { // the deeds are the store's
+		return rotation.State{}, err
+	}
+	return w.Look(ctx, by, confirmed)
+}
+
 func (w mortalWatcher) Revoke(ctx context.Context, key string) (st rotation.State, err error) {
 	err = w.deed(func() error { st, err = w.Watcher.Revoke(ctx, key); return err })
 	return st, err

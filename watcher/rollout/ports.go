@@ -31,6 +31,7 @@ type Replacer interface {
 // Watcher is the ring's [watcher.Watcher] in this process.
 type Watcher interface {
 	Look(ctx context.Context, by, confirmed string) (rotation.State, error)
+	LookAfter(ctx context.Context, by, confirmed string, do func(context.Context) error) (rotation.State, error)
 	Revoke(ctx context.Context, key string) (rotation.State, error)
 	Status() watcher.Status
 }

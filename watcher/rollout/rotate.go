@@ -118,15 +118,14 @@ func (t *turn) look(ctx context.Context) error {
 }
 
 func (t *turn) prepare(ctx context.Context) error {
-	kid, err := t.Store.Prepare(ctx, t.Watcher.Status().Head)
+	st, err := t.Watcher.LookAfter(ctx, rotation.ByOps, "", func(ctx context.Context) (err error) {
+		t.result.KID, err = t.Store.Prepare(ctx, t.Watcher.Status().Head)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	t.result.KID = kid
-	st, err := t.Watcher.Look(ctx, rotation.ByOps, "")
-	if err != nil {
-		return err
-	}
+	kid := t.result.KID
 	to, ok := pendingOf(st, kid)
 	if !ok {
 		if cur, _ := st.Current(); cur.KID == kid && cur.Name != t.plan.from.Name {
@@ -214,12 +213,14 @@ func (t *turn) ask(ctx context.Context, limit time.Duration, done func(roll) boo
 }
 
 func (t *turn) promote(ctx context.Context) error {
-	if err := t.Store.Promote(ctx, t.plan.from, t.to); err != nil {
-		return err
-	}
-	t.result.Turned = true
-	t.say(StepPromote, "key %s is current in the store", t.to.Name)
-	st, err := t.record(ctx)
+	st, err := t.record(ctx, func(ctx context.Context) error {
+		if err := t.Store.Promote(ctx, t.plan.from, t.to); err != nil {
+			return err
+		}
+		t.result.Turned = true
+		t.say(StepPromote, "key %s is current in the store", t.to.Name)
+		return nil
+	})
 	if err != nil {
 		return err
 	}
@@ -232,12 +233,14 @@ func (t *turn) promote(ctx context.Context) error {
 }
 
 func (t *turn) replace(ctx context.Context) error {
-	if err := replace(ctx, t.Store, t.plan.from, t.to); err != nil {
-		return err
-	}
-	t.result.Turned = true
-	t.say(StepPromote, "key %s is current in the store, key %s is out of it", t.to.Name, t.plan.from.Name)
-	st, err := t.record(ctx)
+	st, err := t.record(ctx, func(ctx context.Context) error {
+		if err := replace(ctx, t.Store, t.plan.from, t.to); err != nil {
+			return err
+		}
+		t.result.Turned = true
+		t.say(StepPromote, "key %s is current in the store, key %s is out of it", t.to.Name, t.plan.from.Name)
+		return nil
+	})
 	if err != nil {
 		return err
 	}
@@ -248,10 +251,14 @@ func (t *turn) replace(ctx context.Context) error {
 	return nil
 }
 
-// record lets the watcher see the turn, and returns the state that shows it.
-func (t *turn) record(ctx context.Context) (rotation.State, error) {
-	st, err := t.Watcher.Look(ctx, rotation.ByOps, t.to.Name)
-	if err != nil {
+// record turns the store by do, lets the watcher see that, and returns the
+// state that shows it.
+func (t *turn) record(ctx context.Context, do func(context.Context) error) (rotation.State, error) {
+	st, err := t.Watcher.LookAfter(ctx, rotation.ByOps, t.to.Name, do)
+	switch {
+	case err != nil && !t.result.Turned:
+		return st, err
+	case err != nil:
 		return st, fmt.Errorf("the store is turned but the log does not say so yet, watchers go on trying: %w", err)
 	}
 	t.result.Rev = st.Rev
