@@ -33,6 +33,16 @@ nats: {url: "nats://127.0.0.1:1"}`)
 	}
 }
 
+func TestTheServiceManagerWaitsWithIt(t *testing.T) {
+	unit, err := os.ReadFile(filepath.Join("..", "..", "deploy", "systemd", "keyturn.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(unit), "\nType=notify\n") || !strings.Contains(string(unit), "\nTimeoutStartSec=infinity\n") {
+		t.Error("the unit has a process killed that waits for NATS or for the keys of one ring")
+	}
+}
+
 func TestARingWithoutKeysDoesNotHoldUpTheOthers(t *testing.T) {
 	dir := t.TempDir()
 	config := serveConfig(t, dir, `
