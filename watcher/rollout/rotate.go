@@ -135,9 +135,12 @@ func (t *turn) prepare(ctx context.Context) error {
 	}
 	t.to, t.seenAt = to, time.Now()
 	t.result.To, t.result.Rev, t.result.Resumed = to.Name, st.Rev, to.Name == t.plan.pending
-	if t.result.Resumed {
+	switch {
+	case t.result.Resumed && t.Compromise:
+		t.say(StepPrepare, "WARNING: key %s was pending already and is taken over; if it leaked as well, turn it away next, with --compromise again", to.Name)
+	case t.result.Resumed:
 		t.say(StepPrepare, "key %s was pending already and is taken over", to.Name)
-	} else {
+	default:
 		t.say(StepPrepare, "key %s is in the store, pending", to.Name)
 	}
 	t.say(StepAnnounce, "key %s is announced, rev %d", to.Name, st.Rev)

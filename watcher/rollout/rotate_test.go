@@ -245,22 +245,24 @@ func TestWhatCanNotBeTurnedIsRefusedBeforeAnythingChanges(t *testing.T) {
 }
 
 func TestAPendingKeyOfSomebodyElseIsTakenOverWithAWord(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *site, _ *logtest.Memory) {
-		d := s.deps()
-		st, err := d.Watcher.Look(t.Context(), rotation.ByPoll, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.store().Prepare(t.Context(), st); err != nil {
-			t.Fatal(err)
-		}
-		var got steps
-		r, err := rollout.Rotate(t.Context(), d, rollout.Request{VerifierWait: time.Second}, got.add)
-		if err != nil || !r.Resumed || r.To != key(1) {
-			t.Errorf("got %+v, %v", r, err)
-		}
-		says(t, "prepare", got.detail("prepare"), "was pending already and is taken over")
-	})
+	for compromise, word := range map[bool]string{false: "key ", true: "if it leaked as well"} {
+		inBubble(t, func(t *testing.T, s *site, _ *logtest.Memory) {
+			d := s.deps()
+			st, err := d.Watcher.Look(t.Context(), rotation.ByPoll, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.store().Prepare(t.Context(), st); err != nil {
+				t.Fatal(err)
+			}
+			var got steps
+			r, err := rollout.Rotate(t.Context(), d, rollout.Request{Compromise: compromise, VerifierWait: time.Second}, got.add)
+			if err != nil || !r.Resumed || r.To != key(1) {
+				t.Errorf("got %+v, %v", r, err)
+			}
+			says(t, "prepare", got.detail("prepare"), "was pending already and is taken over", word)
+		})
+	}
 }
 
 func TestAnExternalIssuerIsNotWaitedFor(t *testing.T) {
