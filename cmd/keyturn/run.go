@@ -211,6 +211,9 @@ func (p *process) stop() error {
 		p.hub.Drain(ctx, p.config.Drain)
 		cancel()
 	}
+	if p.api != nil {
+		p.api.HangUp()
+	}
 	ctx, cancel := p.hurried(stopDoors, 0)
 	err := errors.Join(p.public.close(ctx), p.adminDoor.close(ctx))
 	cancel()

@@ -366,6 +366,25 @@ func TestStatesComeAsLinesTheNewestFirstThenEachOne(t *testing.T) {
 	})
 }
 
+func TestHangingUpEndsTheStreamsOfStates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newTest(t, &daemon{more: make(chan struct{})}, tokens())
+		gone := make(chan struct{})
+		go func() {
+			defer close(gone)
+			s.ServeHTTP(&growing{header: http.Header{}}, request("GET", "/v1/rings/demo/states", "kta_view", ""))
+		}()
+		synctest.Wait()
+		s.HangUp()
+		s.HangUp() // once more is harmless
+		select {
+		case <-gone:
+		case <-time.After(time.Hour):
+			t.Fatal("it goes on")
+		}
+	})
+}
+
 // growing is a response whose body may be read while it grows.
 type growing struct {
 	header http.Header

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -62,11 +63,14 @@ type Server struct {
 	jobs   *jobs
 	log    *zap.Logger
 	mux    *http.ServeMux
+	ending chan struct{} // closed by HangUp
+	hangUp func()
 }
 
 // New returns a server; call Close when it is no longer served.
 func New(c Config) *Server {
-	s := &Server{config: c, jobs: newJobs(), log: c.Logger, mux: http.NewServeMux()}
+	s := &Server{config: c, jobs: newJobs(), log: c.Logger, mux: http.NewServeMux(), ending: make(chan struct{})}
+	s.hangUp = sync.OnceFunc(func() { close(s.ending) })
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}
@@ -90,6 +94,10 @@ func New(c Config) *Server {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// HangUp ends the streams of states, which have no end of their own, so that
+// a listener that is to be closed does not wait for them.
+func (s *Server) HangUp() { s.hangUp() }
 
 // Close cancels the rotations under way and waits for them.
 func (s *Server) Close() { s.jobs.close() }

@@ -108,6 +108,8 @@ func (s *Server) states(c call) *Problem {
 		select {
 		case <-c.r.Context().Done():
 			return nil
+		case <-s.ending:
+			return nil
 		case <-more:
 		case <-tick.C:
 			if out.blank() != nil {
