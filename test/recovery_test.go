@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -90,9 +91,15 @@ func TestClientsEndOnTheNewestKeyWhenTheLogIsRestoredFromACopyThreeRotationsOld(
 	allEndWell(t, s, crowd, "fourth", "third", "second", "first")
 }
 
-// While NATS is away sockets stay and beacons say so; afterwards all recover.
 func TestNoSocketClosesWhileNATSIsAway(t *testing.T) {
 	t.Parallel()
+	natsAway(t, 5)
+}
+
+// natsAway stops NATS for at least so many beacons, a second each: sockets
+// stay and beacons say so; afterwards all recover.
+func natsAway(t *testing.T, beacons int) {
+	t.Helper()
 	server := natstest.Start(t)
 	s := harness.Start(t, harness.Options{NATS: server})
 	crowd := harness.Gather(t, s.URL, harness.Ring, 3, 0, nil)
@@ -101,7 +108,7 @@ func TestNoSocketClosesWhileNATSIsAway(t *testing.T) {
 	server.Stop(t)
 	harness.Until(t, "beacons say that they are not live", func() bool { return !newestLive(crowd) })
 	told := len(crowd.Browsers[0].States())
-	harness.Until(t, "five more beacons came", func() bool { return len(crowd.Browsers[0].States()) >= told+5 })
+	harness.UntilWithin(t, time.Minute+time.Duration(beacons)*2*time.Second, "so many more beacons came", func() bool { return len(crowd.Browsers[0].States()) >= told+beacons })
 	for i, b := range crowd.Browsers {
 		if n := b.Counts(); n.Closed != 0 {
 			t.Errorf("browser %d lost its socket while NATS was away", i)

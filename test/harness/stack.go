@@ -264,13 +264,19 @@ func (e *Events) Bytes() [][]byte {
 	return append([][]byte(nil), e.bytes...)
 }
 
-// Until polls until the condition holds; the deadline only bounds a broken run.
+// Until polls until the condition holds; a minute in vain ends the test.
 func Until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	UntilWithin(t, time.Minute, what, holds)
+}
+
+// UntilWithin is Until with a deadline of its own, which only bounds a broken run.
+func UntilWithin(t testing.TB, deadline time.Duration, what string, holds func() bool) {
+	t.Helper()
+	end := time.Now().Add(deadline)
 	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited a minute in vain until %s", what)
+		if time.Now().After(end) {
+			t.Fatalf("waited %s in vain until %s", deadline, what)
 		}
 		wait(t.Context(), 10*time.Millisecond)
 	}
