@@ -1,33 +1,12 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { launch, Traffic } from './chromium.js'
-import { Daemon, until } from './daemon.js'
+import { expect, test } from 'vitest'
+import { until } from './daemon.js'
 import { call, signIn, status } from './page.js'
+import { setStage } from './stage.js'
 
-let browser: Browser
-let daemon: Daemon
-let context: BrowserContext
-let page: Page
-let traffic: Traffic
-
-beforeAll(async () => {
-  browser = await launch()
-})
-afterAll(async () => {
-  await browser.close()
-})
-beforeEach(async () => {
-  daemon = await new Daemon().start('--beacon', '1s')
-  context = await browser.newContext()
-  page = await context.newPage()
-  traffic = new Traffic(page)
-})
-afterEach(async () => {
-  await context.close()
-  await daemon.remove()
-})
+const stage = setStage()
 
 test('with the socket blocked, a call under a dropped key is refreshed once and replayed once', async () => {
+  const { daemon, context, page, traffic } = stage
   await context.routeWebSocket(/\/v1\/stream/, (socket) => { void socket.close({ code: 1013 }) })
   await signIn(page, daemon.url, 'alice', ['user'], { socket: false })
   const before = await status(page)
@@ -45,6 +24,7 @@ test('with the socket blocked, a call under a dropped key is refreshed once and 
 })
 
 test('a 403 for want of a role is refreshed and replayed once, and never again under the same claims', async () => {
+  const { daemon, page, traffic } = stage
   await signIn(page, daemon.url, 'alice', ['user'])
   const calls: number[] = []
   page.on('response', (r) => { if (r.url().endsWith('/api/admin')) calls.push(r.status()) })
@@ -66,6 +46,7 @@ test('a 403 for want of a role is refreshed and replayed once, and never again u
 })
 
 test('a leaked key is dropped at once and the page moves without losing a call', async () => {
+  const { daemon, page } = stage
   await signIn(page, daemon.url, 'alice', ['user'])
   const before = await status(page)
   const turned = await daemon.run('rotate', 'demo', '--compromise')

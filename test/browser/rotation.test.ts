@@ -1,35 +1,18 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { launch, Traffic } from './chromium.js'
-import { Daemon, type Entry, until } from './daemon.js'
+import { beforeEach, expect, test } from 'vitest'
+import { Traffic } from './chromium.js'
+import { type Entry, until } from './daemon.js'
 import { signIn, status } from './page.js'
+import { setStage } from './stage.js'
 
-let browser: Browser
-let daemon: Daemon
-let context: BrowserContext
-let page: Page
-let traffic: Traffic
+const stage = setStage()
 
-beforeAll(async () => {
-  browser = await launch()
-})
-afterAll(async () => {
-  await browser.close()
-})
 beforeEach(async () => {
-  daemon = await new Daemon().start('--beacon', '1s')
-  context = await browser.newContext()
-  page = await context.newPage()
-  traffic = new Traffic(page)
-  await signIn(page, daemon.url, 'alice', ['user'])
-  traffic.restart()
-})
-afterEach(async () => {
-  await context.close()
-  await daemon.remove()
+  await signIn(stage.page, stage.daemon.url, 'alice', ['user'])
+  stage.traffic.restart()
 })
 
 test('an idle page moves to the new key with no failed request, and a half-filled form stays', async () => {
+  const { daemon, page, traffic } = stage
   await page.fill('textarea', 'half a thought')
   await page.evaluate(() => { (window as unknown as { marker: string }).marker = 'same document' })
   const before = await status(page)
@@ -52,6 +35,7 @@ const turns: Record<string, (keys: Entry[]) => Entry[]> = {
 }
 for (const [name, turn] of Object.entries(turns)) {
   test(`a key turned in an editor is one refresh and none in the next ten beacons: ${name}`, async () => {
+    const { daemon, page, traffic } = stage
     const before = await status(page)
     const refreshes = traffic.refreshes.length
     daemon.edit(turn)
@@ -67,6 +51,7 @@ for (const [name, turn] of Object.entries(turns)) {
 }
 
 test('eight tabs, one rotation: one refresh in the whole browser', async () => {
+  const { daemon, context, page, traffic } = stage
   const tabs = [page]
   const refreshes = [traffic]
   for (let i = 1; i < 8; i++) {
