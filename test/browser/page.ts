@@ -15,15 +15,21 @@ interface Keyturn {
   fetch(url: string): Promise<Response>
 }
 
-/** Opens the demo page, without the calls that it makes by itself, and signs in through its form. */
-export async function signIn(page: Page, url: string, name: string, roles: string[], expected = { socket: true }): Promise<void> {
-  await page.goto(`${url}/?auto=off`)
+/** How to sign in: with the socket to wait for (default), and with the page's own calls every second (default: without). */
+export interface SignIn {
+  socket?: boolean
+  calling?: boolean
+}
+
+/** Opens the demo page and signs in through its form. */
+export async function signIn(page: Page, url: string, name: string, roles: string[], { socket = true, calling = false }: SignIn = {}): Promise<void> {
+  await page.goto(calling ? url : `${url}/?auto=off`)
   await page.fill('#name', name)
   await page.fill('#roles', roles.join(' '))
   await page.click('#signin button[type=submit]')
   await until(async () => {
     const now = await status(page)
-    return now.token !== null && (!expected.socket || (now.socket === 'open' && now.rev !== null))
+    return now.token !== null && (!socket || (now.socket === 'open' && now.rev !== null))
   }, 'the page is signed in and connected')
 }
 

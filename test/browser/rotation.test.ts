@@ -7,7 +7,7 @@ import { setStage } from './stage.js'
 const stage = setStage()
 
 beforeEach(async () => {
-  await signIn(stage.page, stage.daemon.url, 'alice', ['user'])
+  await signIn(stage.page, stage.daemon.url, 'alice', ['user'], { calling: true })
   stage.traffic.restart()
 })
 
