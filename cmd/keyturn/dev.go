@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -128,14 +127,18 @@ func (d *demo) remember(url string) error {
 		return fmt.Errorf("encode %s: %w", adminFile, err)
 	}
 	file := filepath.Join(d.dir, adminFile)
-	// A fresh name and a rename: a reader sees the old content or the new, and
-	// the mode holds whatever was there before.
-	fresh := file + "." + hex.EncodeToString([]byte(d.token[len(d.token)-4:]))
-	if err := os.WriteFile(fresh, append(data, '\n'), 0o600); err != nil {
+	// A fresh file (0600) and a rename: a reader sees the old content or the
+	// new, and the mode holds whatever was there before.
+	fresh, err := os.CreateTemp(d.dir, adminFile+".*")
+	if err != nil {
 		return fmt.Errorf("write the daemon's address: %w", err)
 	}
-	if err := os.Rename(fresh, file); err != nil {
-		return errors.Join(fmt.Errorf("write the daemon's address: %w", err), os.Remove(fresh))
+	_, err = fresh.Write(append(data, '\n'))
+	if err = errors.Join(err, fresh.Close()); err == nil {
+		err = os.Rename(fresh.Name(), file)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write the daemon's address: %w", err), os.Remove(fresh.Name()))
 	}
 	return nil
 }

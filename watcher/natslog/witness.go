@@ -81,7 +81,11 @@ func (w *witness) up(nc *nats.Conn, what string) {
 	w.mu.Lock()
 	w.lastText = ""
 	w.mu.Unlock()
-	w.log.Info(what, zap.String("nats_url", nc.ConnectedUrlRedacted()), zap.String("nats_server", nc.ConnectedServerName()))
+	url := nc.ConnectedUrlRedacted()
+	if nc.Opts.InProcessServer != nil {
+		url = "in process" // nats.go names an address that nobody listens on
+	}
+	w.log.Info(what, zap.String("nats_url", url), zap.String("nats_server", nc.ConnectedServerName()))
 }
 
 // failed counts err, and logs it unless it is the one that was logged last,
