@@ -12,5 +12,5 @@ for tool in "$@"; do
 done
 [ -z "$missing" ] && exit 0
 echo "missing:${missing%,}" >&2
-echo "on Debian or Ubuntu: sudo apt-get install -y$packages" >&2
+echo "on Debian 13 or Ubuntu 25: sudo apt-get install -y$packages" >&2
 exit 1
