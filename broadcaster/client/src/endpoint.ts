@@ -60,8 +60,9 @@ export async function askEndpoint(
   }
 }
 
-/** Asks the app's own function for a token. */
+/** Asks the app's own function for a token; null: nobody is signed in any more. */
 export async function askApp(refresh: () => Promise<string | AppToken | null> | string | null): Promise<Outcome> {
   const given = await refresh()
+  if (given === null) return { code: 'session_missing', ended: true }
   return typeof given === 'string' ? outcome(given, null, {}) : outcome(given?.token, given?.expiresIn, given)
 }

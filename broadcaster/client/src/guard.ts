@@ -4,6 +4,9 @@ import { KeyturnError } from './errors'
 /** What set off a refresh. */
 export type Trigger = 'start' | 'event' | 'claims' | 'expiry' | 'manual' | 'signin' | '401' | '403' | 'socket'
 
+/** Whether a failure set it off, not a plan or a wish. */
+export const ofFailure = (trigger: Trigger): boolean => /^(40|so)/.test(trigger)
+
 /**
  * What keeps a failure from becoming a loop: the budget of refreshes that failures cause, the breaker that
  * opens when new tokens are refused, and the memory of the claims that a 403 has already been refreshed for.
@@ -42,7 +45,7 @@ export function createGuard(core: Core, ring: string): Guard {
   return {
     open,
     admit(trigger) {
-      if (!/40|so/.test(trigger)) return
+      if (!ofFailure(trigger)) return
       if (open()) throw new KeyturnError('breaker_open', 'new tokens are being refused: no refresh for five minutes')
       const wall = core.wall()
       const spent = core.read('localStorage', budgetKey).split(' ').filter((at) => +at > wall - windowMs && +at <= wall)

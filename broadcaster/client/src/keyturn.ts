@@ -127,9 +127,10 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
 
   const vault = createVault(core, (held) => {
     emit('token', { held: !!held, key: held?.key ?? null, kid: held?.kid ?? null })
-    if (held && login !== vault.login()) connection.dispatch(On.restart)
-    login = vault.login()
     connection.dispatch(held || options.public ? On.wanted : On.unwanted)
+    // A connection belongs to one user, even where it needs none.
+    if (login !== vault.login()) connection.dispatch(On.restart)
+    login = vault.login()
     if (held) connection.dispatch(On.token)
     planner.token(true)
   })
@@ -222,8 +223,8 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
     const { getToken } = settings
     if (getToken) {
       const given = await until(signal, Promise.resolve(getToken()))
-      if (given) vault.take({ token: given, key: null, kid: null, ttlMs: null }, core.wall(), 'app')
-      else if (vault.held()) leave('signed_out')
+      if (given && given !== vault.held()?.token) vault.take({ token: given, key: null, kid: null, ttlMs: null }, core.wall(), 'app')
+      else if (!given && vault.held()) leave('signed_out')
     }
     const held = vault.held()
     const leftMs = vault.leftMs()

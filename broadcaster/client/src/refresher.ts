@@ -3,6 +3,7 @@ import { jittered } from './core'
 import type { Outcome } from './endpoint'
 import { KeyturnError } from './errors'
 import type { Guard, Trigger } from './guard'
+import { ofFailure } from './guard'
 import type { Tabs } from './tabs'
 import type { Held, Vault } from './vault'
 
@@ -36,6 +37,8 @@ export interface RefreshNews {
 const fetchMs = 10_000
 /** Attempts without a useful answer that make a failure. */
 const attempts = 3
+
+const signedOut = (): KeyturnError => new KeyturnError('signed_out', 'the user has signed out')
 
 /** ask gets a token; told hears the news. */
 export function createRefresher(
@@ -72,7 +75,7 @@ export function createRefresher(
       if (!counted) told({ phase: 'started', trigger })
       counted = true
       const held = vault.held()
-      const patient = held && vault.leftMs() > 0 && !/401|so/.test(trigger)
+      const patient = held && vault.leftMs() > 0 && !ofFailure(trigger)
       const askedAt = core.wall()
       const got = await core.within(fetchMs, hold, (inner) => ask(patient ? held.token : null, inner))
       const taken = got.answer && !signal.aborted && vault.take(got.answer, askedAt, 'refresh')
@@ -100,7 +103,7 @@ export function createRefresher(
       }
       const { code = '', retryAfterMs } = got
       if (got.ended) fail('ended', code, new KeyturnError('session_ended', `the session is over (${code}): sign in again`))
-      let waitMs = (retryAfterMs ?? 1000) * (1 + core.roll() / 2)
+      let waitMs = (retryAfterMs || 1000) * (1 + core.roll() / 2)
       if (!got.busy) {
         if (got.lasting || ++failures >= attempts) {
           fail('failed', code, new KeyturnError('refresh_failed', `refresh token: the endpoint answered ${code}`))
@@ -114,17 +117,23 @@ export function createRefresher(
 
   return {
     async refresh(trigger, used = vault.held()?.generation ?? 0) {
-      const there = newer(used)
-      if (there) return there
-      const mine = (flight ??= fly(trigger, used))
-      try {
-        return await mine
-      } finally {
-        if (flight === mine) flight = null
+      // An answer to a request of the old user, come after the logout, must not log in again.
+      if (ofFailure(trigger) && vault.signedOut()) throw signedOut()
+      for (;;) {
+        const there = newer(used)
+        if (there) return there
+        const mine = (flight ??= fly(trigger, used))
+        try {
+          // An attempt that began for an older token may end with the very one that has been refused since.
+          const got = await mine
+          if (got.generation > used) return got
+        } finally {
+          if (flight === mine) flight = null
+        }
       }
     },
     cancel() {
-      life.abort(new KeyturnError('signed_out', 'the user has signed out'))
+      life.abort(signedOut())
       life = new AbortController()
       flight = null
     },

@@ -238,3 +238,71 @@ test.each<[string, unknown]>([
   for (const { port } of channel!) port.onmessage?.({ data })
   expect(tab.keyturn.status()).toEqual(before)
 })
+
+describe('after a logout nobody asks for a token', () => {
+  test('when a call is refused that was under way', async () => {
+    const world = new World()
+    const tab = world.browser().open()
+    await world.run(1_000)
+    world.server.turn({ key: 'k2', kid: '2026-11-b' }, { keep: false, silent: true })
+    const before = tab.refreshes
+    const call = tab.api()
+    const done = tab.keyturn.logout()
+    await world.run(10_000)
+    await done
+    expect((await call).status).toBe(401)
+    expect([tab.refreshes, tab.keyturn.status().token]).toEqual([before, null])
+  })
+
+  test('when a refusal for permissions is about to be refreshed for', async () => {
+    const world = new World()
+    const tab = world.browser().open()
+    await world.run(1_000)
+    const before = tab.refreshes
+    const call = tab.api('/forbidden')
+    await world.run(200)
+    // The server does not hear of the logout: its session would still give a token.
+    world.server.latencyMs = 5_000
+    const done = tab.keyturn.logout()
+    await world.run(10_000)
+    await done
+    expect((await call).status).toBe(403)
+    expect([tab.refreshes, tab.keyturn.status().token]).toEqual([before, null])
+  })
+})
+
+test('on a public ring the next user gets a connection of their own', async () => {
+  const world = new World()
+  const browser = world.browser()
+  const tabs = [browser.open({ public: true }), browser.open({ public: true })] as const
+  await world.run(1_000)
+  const sockets = tabs[1].sockets.length
+  const done = tabs[0].keyturn.logout()
+  await world.run(1_000)
+  await done
+  browser.cookie = 'bob'
+  const signedIn = tabs[0].keyturn.signedIn()
+  await world.run(10_000)
+  await signedIn
+  expect(tabs[1].sockets.length).toBeGreaterThan(sockets)
+  const subjects = (socket: (typeof tabs)[1]['socket']): Set<string> => new Set(
+    socket.sent.flatMap(({ token }) =>
+      typeof token === 'string' ? [JSON.parse(atob(token.split('.')[1]!.replaceAll('-', '+').replaceAll('_', '/'))).sub] : []),
+  )
+  for (const tab of tabs) for (const socket of tab.sockets) expect(subjects(socket).size).toBeLessThanOrEqual(1)
+  expect(tabs.map((tab) => [...subjects(tab.socket)])).toEqual([['bob'], ['bob']])
+})
+
+test('an app that answers null for a token has nobody signed in any more: no further attempt', async () => {
+  const world = new World()
+  let asked = 0
+  const tab = world.browser().open({
+    manual: true, streamUrl: null,
+    settings: { getToken: () => world.server.token('alice'), refresh: (async () => (asked++, null)) as never },
+  })
+  await world.run(1_000)
+  const codes = ended(tab)
+  const failed = tab.keyturn.refresh().catch((error: { code: string }) => error.code)
+  await world.run(30_000)
+  expect([await failed, asked, codes.length]).toEqual(['session_ended', 1, 1])
+})
