@@ -67,9 +67,8 @@ export function createAuthFetch(p: AuthFetchParts): AuthFetch {
 
     const signal = init?.signal ?? ready?.signal ?? null
     const replayable = !isStream(init?.body)
-    // A body can be sent once; what may be sent again is built anew, or cloned before the first send.
-    const build = (): Request => new Request(replayable ? (ready?.clone() ?? url) : (ready ?? url), init)
-    let request = build()
+    // Built at once: what the caller does with the options, or with the body's parts, comes too late.
+    let request = new Request(ready ?? url, init)
     let { held, sound } = await p.token(signal, !replayable)
     // Credentials of the caller's own stay, unless they are an earlier token of the same subject.
     const given = request.headers.get('authorization')
@@ -81,6 +80,8 @@ export function createAuthFetch(p: AuthFetchParts): AuthFetch {
     let waits = 0
     for (;;) {
       if (held) request.headers.set('authorization', `Bearer ${held.token}`)
+      // A body can be sent once; what may be sent again is cloned before.
+      const again = replayable ? request.clone() : request
       const response = await send(request, attempted ? ({ _attemptedRefresh: true } as RequestInit) : undefined)
       const { status } = response
       if (!held) return response
@@ -130,7 +131,7 @@ export function createAuthFetch(p: AuthFetchParts): AuthFetch {
       // Another user may have signed in meanwhile; nobody's request is sent in another's name.
       if (login !== vault.login()) return response
       count('replays')
-      request = build()
+      request = again
     }
   }
 }

@@ -33,7 +33,7 @@ export function createCore(scope: Scope): Core {
   let elapsed = 0
   let lastWall = 0
   let lastMono = 0
-  // key: storage key; value: what this page wrote
+  // key: storage key; value: what this page wrote, and the storage did not take
   const memory = new Map<string, string>()
   const wall = (): number => scope.Date.now()
   const now = (): number => {
@@ -63,19 +63,19 @@ export function createCore(scope: Scope): Core {
       return work(AbortSignal.any([outer, inner.signal])).finally(stop)
     },
     read(area, key) {
-      const kept = memory.get(area + key) ?? ''
       try {
-        return (scope[area] as StorageLike).getItem(key) ?? ''
+        return memory.get(area + key) ?? (scope[area] as StorageLike).getItem(key) ?? ''
       } catch {
-        return kept
+        return ''
       }
     },
     write(area, key, value) {
-      memory.set(area + key, value)
       try {
         scope[area].setItem(key, value)
+        memory.delete(area + key)
       } catch {
         // Storage is switched off or full; this page's memory serves.
+        memory.set(area + key, value)
       }
     },
     roll: () => scope.Math.random(),

@@ -561,3 +561,47 @@ test('no line, no status and no storage ever holds a token', async () => {
   expect(all).not.toContain('alice')
   for (const line of tabs.flatMap((t) => t.lines)) expect(line).toMatch(/🔄|JWT/)
 })
+
+test('a replay is the request as it was called, whatever becomes of its options meanwhile', async () => {
+  const world = new World()
+  const tab = await turned(world)
+  const headers = new Headers({ 'x-step': '1' })
+  const options = { method: 'POST', body: 'first', headers }
+  const seen: (string | null)[] = []
+  world.server.apiScript = (request) => (seen.push(request.headers.get('x-step')), null)
+  const call = tab.api('/orders', options)
+  options.body = 'second'
+  headers.set('x-step', '2')
+  expect((await settled(world, call)).status).toBe(200)
+  expect(world.server.seen.map((s) => s.body)).toEqual(['first', 'first'])
+  expect(seen).toEqual(['1', '1'])
+})
+
+test('where storage is full the page remembers for itself: one refresh for a lasting 403', async () => {
+  const world = new World()
+  const tab = await blocked(world, { full: true })
+  for (let i = 0; i < 6; i++) expect((await settled(world, tab.api('/forbidden'))).status).toBe(403)
+  expect(tab.refreshes).toBe(2)
+})
+
+test('a refusal of the newest token is not answered by a refresh that began before it', async () => {
+  const world = new World()
+  const browser = world.browser()
+  let current = world.server.token('alice')
+  const tab = browser.open({
+    streamUrl: null, manual: true,
+    settings: { getToken: () => current, refresh: async () => (current = world.server.token('alice')) },
+  })
+  await world.run(1_000)
+  let release = (): void => {}
+  void browser.locks.request('keyturn:payments', {}, () => new Promise<void>((resolve) => (release = resolve)))
+  const manual = tab.keyturn.refresh()
+  await world.run(1_000)
+  current = world.server.token('alice')
+  world.server.turn(second, { keep: false })
+  const call = tab.api()
+  await world.run(1_000)
+  release()
+  expect((await settled(world, call)).status).toBe(200)
+  await manual
+})

@@ -73,7 +73,7 @@ export class World {
   }
 
   browser(options: Partial<BrowserOptions> = {}): Browser {
-    return new Browser(this, { locks: true, channel: true, storage: true, ...options })
+    return new Browser(this, { locks: true, channel: true, storage: true, full: false, ...options })
   }
 }
 
@@ -81,6 +81,8 @@ export interface BrowserOptions {
   readonly locks: boolean
   readonly channel: boolean
   readonly storage: boolean
+  /** Storage can be read, and takes nothing more. */
+  readonly full: boolean
 }
 
 /** Storage as a browser has it; throws where the user switched it off. */
@@ -276,7 +278,7 @@ export class Tab {
     const listen = (name: string, job: (event: any) => void): void => void (tab.listeners[name] ??= []).push(job)
     const storage = (store: Store): StorageLike => {
       if (!browser.options.storage) throw new DOMException('storage is switched off', 'SecurityError')
-      return store
+      return browser.options.full ? { getItem: store.getItem, setItem: () => { throw new DOMException('full', 'QuotaExceededError') } } : store
     }
     const line = (text: string): void => void tab.lines.push(text)
     return {
