@@ -61,18 +61,18 @@ function createCore(scope) {
       return work(AbortSignal.any([outer, inner.signal])).finally(stop);
     },
     read(area, key) {
-      const kept = memory.get(area + key) ?? "";
       try {
-        return scope[area].getItem(key) ?? "";
+        return memory.get(area + key) ?? scope[area].getItem(key) ?? "";
       } catch {
-        return kept;
+        return "";
       }
     },
     write(area, key, value) {
-      memory.set(area + key, value);
       try {
         scope[area].setItem(key, value);
+        memory.delete(area + key);
       } catch {
+        memory.set(area + key, value);
       }
     },
     roll: () => scope.Math.random()
@@ -179,7 +179,7 @@ async function readProblem(response) {
   }
   const ms = body?.retryAfterMs ?? parseFloat(headers.get("retry-after") ?? "") * 1e3;
   return {
-    code: String(body?.code ?? ""),
+    code: /^[\w.-]{1,64}$/.exec(body?.code ?? "")?.[0] ?? "",
     error: challengeError(headers.get("www-authenticate")),
     retryAfterMs: ms >= 0 ? Math.min(ms, 36e5) : null
   };
@@ -229,8 +229,7 @@ function createAuthFetch(p) {
     if (!p.protects(url)) return send(input, init);
     const signal = init?.signal ?? ready?.signal ?? null;
     const replayable = !isStream(init?.body);
-    const build = () => new Request(replayable ? ready?.clone() ?? url : ready ?? url, init);
-    let request = build();
+    let request = new Request(ready ?? url, init);
     let { held, sound } = await p.token(signal, !replayable);
     const given = request.headers.get("authorization");
     if (given && readToken(given.slice(7))?.sub !== held?.claims.sub) return send(request);
@@ -240,6 +239,7 @@ function createAuthFetch(p) {
     let waits = 0;
     for (; ; ) {
       if (held) request.headers.set("authorization", `Bearer ${held.token}`);
+      const again = replayable ? request.clone() : request;
       const response = await send(request, attempted ? { _attemptedRefresh: true } : void 0);
       const { status } = response;
       if (!held) return response;
@@ -288,7 +288,7 @@ function createAuthFetch(p) {
       }
       if (login !== vault.login()) return response;
       count("replays");
-      request = build();
+      request = again;
     }
   };
 }
@@ -564,6 +564,7 @@ async function askEndpoint(send, url, hint, signal) {
 }
 async function askApp(refresh) {
   const given = await refresh();
+  if (given === null) return { code: "session_missing", ended: true };
   return typeof given === "string" ? outcome(given, null, {}) : outcome(given?.token, given?.expiresIn, given);
 }
 
@@ -589,6 +590,7 @@ function createEvents() {
 }
 
 // src/guard.ts
+var ofFailure = (trigger) => /^(40|so)/.test(trigger);
 var budget = 3;
 var windowMs = 3e5;
 var breakAfter = 2;
@@ -602,7 +604,7 @@ function createGuard(core, ring) {
   return {
     open,
     admit(trigger) {
-      if (!/40|so/.test(trigger)) return;
+      if (!ofFailure(trigger)) return;
       if (open()) throw new KeyturnError("breaker_open", "new tokens are being refused: no refresh for five minutes");
       const wall = core.wall();
       const spent = core.read("localStorage", budgetKey).split(" ").filter((at) => +at > wall - windowMs && +at <= wall);
@@ -643,6 +645,7 @@ function watchPage(core, look, { dispatch }, { suspend, resume }) {
     core.after(tickMs, tick);
   };
   tick();
+  if (hidden()) dispatch(10 /* hidden */);
   document.addEventListener("visibilitychange", () => hidden() ? dispatch(10 /* hidden */) : back(11 /* visible */));
   scope.addEventListener("online", () => dispatch(8 /* online */));
   scope.addEventListener("offline", () => dispatch(9 /* offline */));
@@ -704,11 +707,13 @@ function createPlanner(core, vault, browserId, refresh, planned, gaveUp) {
   let revAt = 0;
   let slot = null;
   let claimsSlot = null;
+  let claimsAt = 0;
   let answers = 0;
   let gap = gapMs;
   let quietUntil = 0;
   let retryAt = 0;
   let failures = 0;
+  let expiryAt = -Infinity;
   let serverAhead = null;
   let cancel;
   let running = false;
@@ -728,7 +733,7 @@ function createPlanner(core, vault, browserId, refresh, planned, gaveUp) {
     if (slot !== null && answers < 2 && stale()) add(Math.max(slot, quietUntil), "event");
     if (claimsSlot !== null) add(Math.max(claimsSlot, quietUntil), "claims");
     const left = vault.leftMs();
-    if (left < Infinity) add(left > 0 ? Math.max(now() + left - held.leadMs, held.receivedAt + briefMs) : now() + renderMs, "expiry");
+    if (left < Infinity) add(Math.max(now() + (left > 0 ? left - held.leadMs : renderMs), expiryAt + briefMs), "expiry");
     return all.sort((a, b) => a[0] - b[0]);
   };
   const arm = () => {
@@ -741,11 +746,11 @@ function createPlanner(core, vault, browserId, refresh, planned, gaveUp) {
   };
   const run = async (trigger) => {
     running = true;
-    if (trigger !== "expiry") quietUntil = now() + gap;
+    if (trigger === "expiry") expiryAt = now();
+    else quietUntil = now() + gap;
     const won = await refresh(trigger);
     running = false;
-    failures = won ? 0 : failures + 1;
-    retryAt = won ? 0 : now() + gapMs + Math.min(jittered(core.roll(), failures, gapMs), longestGapMs);
+    if (!won) retryAt = now() + gapMs + jittered(core.roll(), ++failures, gapMs);
     arm();
   };
   return {
@@ -768,7 +773,8 @@ function createPlanner(core, vault, browserId, refresh, planned, gaveUp) {
       return adopted;
     },
     claims({ afterMs, windowMs: windowMs2 }) {
-      const earliest = now() + afterMs;
+      claimsAt = now();
+      const earliest = claimsAt + afterMs;
       if (claimsSlot === null || claimsSlot < earliest) {
         claimsSlot = earliest + place(browserId, "claims") * windowMs2;
         planned("claims", claimsSlot - now());
@@ -778,7 +784,8 @@ function createPlanner(core, vault, browserId, refresh, planned, gaveUp) {
     token(fresh) {
       const held = vault.held();
       if (fresh && held) {
-        claimsSlot = null;
+        retryAt = failures = 0;
+        if (held.receivedAt >= claimsAt) claimsSlot = null;
         if (!stale()) gap = gapMs;
         else if (held.receivedAt >= revAt) {
           gap = Math.min(gap * 2, longestGapMs);
@@ -804,6 +811,7 @@ function createPlanner(core, vault, browserId, refresh, planned, gaveUp) {
 // src/refresher.ts
 var fetchMs = 1e4;
 var attempts = 3;
+var signedOut = () => new KeyturnError("signed_out", "the user has signed out");
 function createRefresher(core, vault, guard, tabs, ask, told) {
   let flight = null;
   let life = new AbortController();
@@ -831,7 +839,7 @@ function createRefresher(core, vault, guard, tabs, ask, told) {
       if (!counted) told({ phase: "started", trigger });
       counted = true;
       const held = vault.held();
-      const patient = held && vault.leftMs() > 0 && !/401|so/.test(trigger);
+      const patient = held && vault.leftMs() > 0 && !ofFailure(trigger);
       const askedAt = core.wall();
       const got = await core.within(fetchMs, hold, (inner) => ask(patient ? held.token : null, inner));
       const taken = got.answer && !signal.aborted && vault.take(got.answer, askedAt, "refresh");
@@ -858,7 +866,7 @@ function createRefresher(core, vault, guard, tabs, ask, told) {
       }
       const { code = "", retryAfterMs } = got;
       if (got.ended) fail("ended", code, new KeyturnError("session_ended", `the session is over (${code}): sign in again`));
-      let waitMs = (retryAfterMs ?? 1e3) * (1 + core.roll() / 2);
+      let waitMs = (retryAfterMs || 1e3) * (1 + core.roll() / 2);
       if (!got.busy) {
         if (got.lasting || ++failures >= attempts) {
           fail("failed", code, new KeyturnError("refresh_failed", `refresh token: the endpoint answered ${code}`));
@@ -871,17 +879,21 @@ function createRefresher(core, vault, guard, tabs, ask, told) {
   };
   return {
     async refresh(trigger, used = vault.held()?.generation ?? 0) {
-      const there = newer(used);
-      if (there) return there;
-      const mine = flight ??= fly(trigger, used);
-      try {
-        return await mine;
-      } finally {
-        if (flight === mine) flight = null;
+      if (ofFailure(trigger) && vault.signedOut()) throw signedOut();
+      for (; ; ) {
+        const there = newer(used);
+        if (there) return there;
+        const mine = flight ??= fly(trigger, used);
+        try {
+          const got = await mine;
+          if (got.generation > used) return got;
+        } finally {
+          if (flight === mine) flight = null;
+        }
       }
     },
     cancel() {
-      life.abort(new KeyturnError("signed_out", "the user has signed out"));
+      life.abort(signedOut());
       life = new AbortController();
       flight = null;
     },
@@ -1195,9 +1207,9 @@ function createKeyturn(options = {}, scope = globalThis) {
   let login = 0;
   const vault = createVault(core, (held) => {
     emit("token", { held: !!held, key: held?.key ?? null, kid: held?.kid ?? null });
-    if (held && login !== vault.login()) connection.dispatch(15 /* restart */);
-    login = vault.login();
     connection.dispatch(held || options.public ? 0 /* wanted */ : 1 /* unwanted */);
+    if (login !== vault.login()) connection.dispatch(15 /* restart */);
+    login = vault.login();
     if (held) connection.dispatch(6 /* token */);
     planner.token(true);
   });
@@ -1282,8 +1294,8 @@ function createKeyturn(options = {}, scope = globalThis) {
     const { getToken } = settings;
     if (getToken) {
       const given = await until(signal, Promise.resolve(getToken()));
-      if (given) vault.take({ token: given, key: null, kid: null, ttlMs: null }, core.wall(), "app");
-      else if (vault.held()) leave("signed_out");
+      if (given && given !== vault.held()?.token) vault.take({ token: given, key: null, kid: null, ttlMs: null }, core.wall(), "app");
+      else if (!given && vault.held()) leave("signed_out");
     }
     const held = vault.held();
     const leftMs = vault.leftMs();

@@ -27,6 +27,7 @@ export function watchPage(core: Core, look: () => void, { dispatch }: Connection
     core.after(tickMs, tick)
   }
   tick()
+  if (hidden()) dispatch(On.hidden)
   document.addEventListener('visibilitychange', () => (hidden() ? dispatch(On.hidden) : back(On.visible)))
   scope.addEventListener('online', () => dispatch(On.online))
   scope.addEventListener('offline', () => dispatch(On.offline))

@@ -49,11 +49,13 @@ export function createPlanner(
   let revAt = 0 // receipt of the first frame of this rev
   let slot: number | null = null // fixed once a rev
   let claimsSlot: number | null = null
+  let claimsAt = 0 // receipt of the last claims frame
   let answers = 0 // tokens since this rev that still had the old key
   let gap = gapMs
   let quietUntil = 0 // no refresh for an event before
   let retryAt = 0 // none at all before, after one that failed
   let failures = 0
+  let expiryAt = -Infinity // the last refresh for expiry
   let serverAhead: number | null = null // server's Unix ms minus now()
   let cancel: (() => void) | undefined
   let running = false
@@ -76,7 +78,7 @@ export function createPlanner(
     if (slot !== null && answers < 2 && stale()) add(Math.max(slot, quietUntil), 'event')
     if (claimsSlot !== null) add(Math.max(claimsSlot, quietUntil), 'claims')
     const left = vault.leftMs()
-    if (left < Infinity) add(left > 0 ? Math.max(now() + left - held.leadMs, held.receivedAt + briefMs) : now() + renderMs, 'expiry')
+    if (left < Infinity) add(Math.max(now() + (left > 0 ? left - held.leadMs : renderMs), expiryAt + briefMs), 'expiry')
     return all.sort((a, b) => a[0] - b[0])
   }
 
@@ -92,11 +94,11 @@ export function createPlanner(
 
   const run = async (trigger: Trigger): Promise<void> => {
     running = true
-    if (trigger !== 'expiry') quietUntil = now() + gap
+    if (trigger === 'expiry') expiryAt = now()
+    else quietUntil = now() + gap
     const won = await refresh(trigger)
     running = false
-    failures = won ? 0 : failures + 1
-    retryAt = won ? 0 : now() + gapMs + Math.min(jittered(core.roll(), failures, gapMs), longestGapMs)
+    if (!won) retryAt = now() + gapMs + jittered(core.roll(), ++failures, gapMs)
     arm()
   }
 
@@ -122,7 +124,8 @@ export function createPlanner(
       return adopted
     },
     claims({ afterMs, windowMs }) {
-      const earliest = now() + afterMs
+      claimsAt = now()
+      const earliest = claimsAt + afterMs
       if (claimsSlot === null || claimsSlot < earliest) {
         claimsSlot = earliest + place(browserId, 'claims') * windowMs
         planned('claims', claimsSlot - now())
@@ -132,7 +135,9 @@ export function createPlanner(
     token(fresh) {
       const held = vault.held()
       if (fresh && held) {
-        claimsSlot = null
+        retryAt = failures = 0
+        // One that was asked for before the claims changed may not have them.
+        if (held.receivedAt >= claimsAt) claimsSlot = null
         if (!stale()) gap = gapMs
         else if (held.receivedAt >= revAt) {
           gap = Math.min(gap * 2, longestGapMs)

@@ -1,6 +1,6 @@
 /** What a refusing answer says of itself. */
 export interface Problem {
-  /** Machine-readable reason of an `application/problem+json` body; '' without one. */
+  /** Machine-readable reason of an `application/problem+json` body: one short word; '' without one. */
   readonly code: string
   /** `error` of the `WWW-Authenticate: Bearer` challenge (RFC 6750 section 3); '' without one. */
   readonly error: string
@@ -27,7 +27,7 @@ export async function readProblem(response: Response): Promise<Problem> {
   // Seconds only (RFC 9110 section 10.2.3): a date would need a right clock.
   const ms = body?.retryAfterMs ?? parseFloat(headers.get('retry-after') ?? '') * 1000
   return {
-    code: String(body?.code ?? ''),
+    code: /^[\w.-]{1,64}$/.exec(body?.code ?? '')?.[0] ?? '',
     error: challengeError(headers.get('www-authenticate')),
     retryAfterMs: ms >= 0 ? Math.min(ms, 3_600_000) : null,
   }

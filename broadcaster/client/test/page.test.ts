@@ -247,3 +247,17 @@ test('verbose lines come with the debug switch only', async () => {
     expect([value, tab.said('JWT connection open') > 0]).toEqual([value, verbose])
   }
 })
+
+test('a page that is opened in the background keeps no connection either', async () => {
+  const world = new World()
+  const tab = world.browser().tab()
+  tab.hidden = true
+  tab.start()
+  await world.run(1_000)
+  expect(tab.keyturn.status().socket).toBe('open')
+  await world.run(310_000)
+  expect(tab.keyturn.status().socket).toBe('idle')
+  tab.show(true)
+  await world.run(5_000)
+  expect(tab.keyturn.status().socket).toBe('open')
+})

@@ -239,3 +239,31 @@ test('ten waiters share one attempt, and what becomes of it', async () => {
   expect(results.map((r) => r.status)).toEqual(results.map(() => 'rejected'))
   expect(tab.refreshes).toBe(5)
 })
+
+test('tokens that are over at receipt are asked for every five seconds, not as fast as the network goes', async () => {
+  const world = new World()
+  world.server.lifeMs = 0
+  const tab = await page(world)
+  await world.run(60_000)
+  expect(tab.refreshes).toBeGreaterThan(5)
+  expect(tab.refreshes).toBeLessThanOrEqual(15)
+})
+
+test('a busy server that says zero is given a second', async () => {
+  const world = new World()
+  world.server.refreshScript = () => problem(429, 'busy', { retryAfterMs: 0 }, { 'retry-after': '0' })
+  const tab = await page(world)
+  await world.run(9_000)
+  expect(tab.refreshes).toBeGreaterThan(3)
+  expect(tab.refreshes).toBeLessThanOrEqual(10)
+})
+
+test('a reason that is no code reaches neither the console nor the server: its frame would be refused', async () => {
+  const world = new World()
+  const tab = world.browser().open()
+  await world.run(1_000)
+  world.server.refreshScript = () => problem(400, `<b>${'x'.repeat(80)}`)
+  expect(await outcome(world, tab.keyturn.refresh())).toBe('refresh_failed')
+  expect(tab.socket.sent.filter((f) => f.type === 'failed')).toEqual([{ type: 'failed', code: 'status_400' }])
+  expect(tab.said('xxxx')).toBe(0)
+})

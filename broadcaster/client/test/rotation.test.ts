@@ -401,3 +401,15 @@ describe('changed claims', () => {
     expect(tab.refreshes).toBeLessThanOrEqual(1 + 7)
   })
 })
+
+test('claims that change while a refresh is under way are fetched by another one', async () => {
+  const world = new World()
+  const tab = await started(world)
+  world.server.latencyMs = 2_000
+  const manual = tab.keyturn.refresh()
+  await world.run(1_500)
+  tab.socket.deliver({ type: 'claims', afterMs: 1_000, windowMs: 10_000 })
+  await world.run(30_000)
+  await manual
+  expect(tab.refreshes).toBe(3)
+})

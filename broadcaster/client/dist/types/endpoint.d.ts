@@ -26,5 +26,5 @@ export interface AppToken {
  * the server that this caller can wait.
  */
 export declare function askEndpoint(send: typeof fetch, url: string, hint: string | null, signal: AbortSignal): Promise<Outcome>;
-/** Asks the app's own function for a token. */
+/** Asks the app's own function for a token; null: nobody is signed in any more. */
 export declare function askApp(refresh: () => Promise<string | AppToken | null> | string | null): Promise<Outcome>;

@@ -1,6 +1,6 @@
 /** What a refusing answer says of itself. */
 export interface Problem {
-    /** Machine-readable reason of an `application/problem+json` body; '' without one. */
+    /** Machine-readable reason of an `application/problem+json` body: one short word; '' without one. */
     readonly code: string;
     /** `error` of the `WWW-Authenticate: Bearer` challenge (RFC 6750 section 3); '' without one. */
     readonly error: string;
