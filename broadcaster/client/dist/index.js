@@ -365,6 +365,7 @@ function step(before, [on, id = 0, argument], roll) {
     timer(null, 1 /* retry */);
     m.main = open(0 /* connect */);
     m.phase = "connecting";
+    m.drainMs = 0;
   };
   const disconnect = () => {
     close(m.main);
@@ -385,7 +386,6 @@ function step(before, [on, id = 0, argument], roll) {
   const opened = (link) => {
     m.main = link;
     m.phase = "open";
-    m.drainMs = 0;
     timer(null, 0 /* connect */);
     timer(stableMs, 3 /* stable */);
     heard();
@@ -428,7 +428,7 @@ function step(before, [on, id = 0, argument], roll) {
         m.attempt = 0;
         break;
       case 4 /* drain */:
-        if (m.main && m.phase === "open" && !m.next) m.next = open(5 /* standby */);
+        if (m.main && !m.next) m.next = open(5 /* standby */);
         break;
       case 5 /* standby */:
         close(m.next);
@@ -468,7 +468,7 @@ function step(before, [on, id = 0, argument], roll) {
       const type = frame?.type;
       if (id === m.next && (type === "welcome" || type === "state")) {
         close(m.main);
-        m.next = 0;
+        m.next = m.drainMs = 0;
         timer(null, 5 /* standby */, 4 /* drain */, 6 /* probe */);
         opened(id);
       }
@@ -1305,8 +1305,11 @@ function createKeyturn(options = {}, scope = globalThis) {
     if (enough && leftMs < soon) refresh("expiry").catch(() => {
     });
     if (enough || helpless || !held && (getToken || vault.signedOut())) return { held, sound: true };
+    const mine = vault.login();
     try {
-      return { held: await until(signal, refresh(held ? "expiry" : "start")), sound: true };
+      const fresh = await until(signal, refresh(held ? "expiry" : "start"));
+      if (mine !== vault.login()) throw signedOut();
+      return { held: fresh, sound: true };
     } catch (error) {
       const code = error instanceof KeyturnError && error.code;
       if (!code || code === "signed_out") throw error;

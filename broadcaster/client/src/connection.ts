@@ -155,6 +155,7 @@ export function step(before: Model, [on, id = 0, argument]: Event, roll: number)
     timer(null, Timer.retry)
     m.main = open(Timer.connect)
     m.phase = 'connecting'
+    m.drainMs = 0
   }
   const disconnect = (): void => {
     close(m.main)
@@ -176,7 +177,6 @@ export function step(before: Model, [on, id = 0, argument]: Event, roll: number)
   const opened = (link: number): void => {
     m.main = link
     m.phase = 'open'
-    m.drainMs = 0
     timer(null, Timer.connect)
     timer(stableMs, Timer.stable)
     heard()
@@ -219,7 +219,7 @@ export function step(before: Model, [on, id = 0, argument]: Event, roll: number)
         m.attempt = 0
         break
       case Timer.drain:
-        if (m.main && m.phase === 'open' && !m.next) m.next = open(Timer.standby)
+        if (m.main && !m.next) m.next = open(Timer.standby)
         break
       case Timer.standby:
         close(m.next)
@@ -260,7 +260,7 @@ export function step(before: Model, [on, id = 0, argument]: Event, roll: number)
       const type = frame?.type
       if (id === m.next && (type === 'welcome' || type === 'state')) {
         close(m.main)
-        m.next = 0
+        m.next = m.drainMs = 0
         timer(null, Timer.standby, Timer.drain, Timer.probe)
         opened(id)
       }

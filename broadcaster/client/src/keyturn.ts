@@ -11,7 +11,7 @@ import { createGuard } from './guard'
 import { watchPage } from './lifecycle'
 import { authEndpoints, bare, parseOrigins } from './origins'
 import { createPlanner } from './planner'
-import { createRefresher } from './refresher'
+import { createRefresher, signedOut } from './refresher'
 import type { Scope } from './scope'
 import type { Settings } from './settings'
 import { configured, defaults } from './settings'
@@ -233,8 +233,12 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
     const enough = held && leftMs >= (patient ? soon : lastMomentMs)
     if (enough && leftMs < soon) refresh('expiry').catch(() => {})
     if (enough || helpless || (!held && (getToken || vault.signedOut()))) return { held, sound: true }
+    const mine = vault.login()
     try {
-      return { held: await until(signal, refresh(held ? 'expiry' : 'start')), sound: true }
+      const fresh = await until(signal, refresh(held ? 'expiry' : 'start'))
+      // What waited here was meant in the name of whoever was signed in then.
+      if (mine !== vault.login()) throw signedOut()
+      return { held: fresh, sound: true }
     } catch (error) {
       const code = error instanceof KeyturnError && error.code
       if (!code || code === 'signed_out') throw error

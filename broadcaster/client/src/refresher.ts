@@ -38,7 +38,8 @@ const fetchMs = 10_000
 /** Attempts without a useful answer that make a failure. */
 const attempts = 3
 
-const signedOut = (): KeyturnError => new KeyturnError('signed_out', 'the user has signed out')
+/** The user whom something was done for is no longer the user. */
+export const signedOut = (): KeyturnError => new KeyturnError('signed_out', 'the user has signed out')
 
 /** ask gets a token; told hears the news. */
 export function createRefresher(

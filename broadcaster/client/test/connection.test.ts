@@ -162,6 +162,14 @@ describe('the connection', () => {
 describe('a drain', () => {
   const drained = (): Machine => open().feed([On.frame, 1, { type: 'drain', withinMs: 30_000 }])
 
+  test('that comes before the welcome counts as well', () => {
+    const m = new Machine().feed([On.wanted], [On.opened, 1, true], [On.frame, 1, { type: 'drain', withinMs: 30_000 }], [On.frame, 1, welcome])
+    expect(m.timers[Timer.drain]).toBe(15_000)
+    expect(m.feed([On.closed, 1, 1012]).timers[Timer.retry]).toBe(15_000)
+    m.feed([On.timer, Timer.retry], [On.opened, 2, true], [On.frame, 2, welcome], [On.closed, 2, 1012])
+    expect(m.timers[Timer.retry], 'the next one was announced no drain').toBe(2_500)
+  })
+
   test('opens the replacement at a random moment, and closes the old one only when it stands', () => {
     const m = drained()
     expect([m.timers[Timer.drain], m.did(Do.open)]).toEqual([15_000, []])

@@ -306,3 +306,16 @@ test('an app that answers null for a token has nobody signed in any more: no fur
   await world.run(30_000)
   expect([await failed, asked, codes.length]).toEqual(['session_ended', 1, 1])
 })
+
+test('a call that waits for a token is not sent in the name of the user who came meanwhile', async () => {
+  const world = new World()
+  const browser = world.browser()
+  const tab = browser.open({ streamUrl: null })
+  await world.run(1_000)
+  await world.sleep(3_600_000, browser)
+  browser.cookie = 'bob'
+  const call = tab.api('/orders', { method: 'POST', body: 'of alice' }).catch((error: { code: string }) => error.code)
+  await world.run(10_000)
+  expect(await call).toBe('signed_out')
+  expect(world.server.seen).toEqual([])
+})

@@ -28,5 +28,7 @@ export interface RefreshNews {
     /** How long until the next attempt. */
     readonly waitMs?: number;
 }
+/** The user whom something was done for is no longer the user. */
+export declare const signedOut: () => KeyturnError;
 /** ask gets a token; told hears the news. */
 export declare function createRefresher(core: Core, vault: Vault, guard: Guard, tabs: Tabs, ask: (hint: string | null, signal: AbortSignal) => Promise<Outcome>, told: (news: RefreshNews, error?: KeyturnError) => void): Refresher;
