@@ -89,11 +89,12 @@ func (s *session) beacon() {
 	s.attendLocked()
 }
 
-// alarmed looks at the session's deadlines in the tick for which it was armed.
+// alarmed looks at the session's deadlines in the tick for which it was armed,
+// or in a later one where the wheel stood still for more than a round.
 func (s *session) alarmed(tick int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.armed == tick {
+	if s.armed <= tick {
 		s.armed = 0
 	}
 	s.attendLocked()

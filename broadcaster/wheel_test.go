@@ -461,3 +461,28 @@ func TestATakenTickTakesNoMoreAlarms(t *testing.T) {
 		t.Error("got an alarm for a tick that is over")
 	}
 }
+
+func TestADeadlineIsMindedThoughItsTickWasMadeUpForLater(t *testing.T) {
+	hub, err := New(payments(newVerifier("k1")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := hub.only
+	s := &session{ring: r, fd: noDescriptor, open: true, until: hub.clock() + authDeadline.Milliseconds()}
+	s.mu.Lock()
+	s.attendLocked()
+	s.mu.Unlock()
+	missed := s.armed
+	if missed == 0 {
+		t.Fatal("not armed")
+	}
+	// The process stood still for a round and more: the slot's turn comes under a later tick.
+	r.tick(missed+int64(len(r.slots)), new(visitor))
+	if s.armed == 0 || s.armed == missed {
+		t.Fatalf("armed for tick %d, want one to come", s.armed)
+	}
+	sl := &r.slots[s.armed%int64(len(r.slots))]
+	if got := sl.takeAlarms(s.armed, nil); len(got) != 1 || got[0] != s {
+		t.Errorf("got alarms %v in tick %d", got, s.armed)
+	}
+}
