@@ -26,6 +26,7 @@ function installFetch(keyturn, scope = globalThis) {
 
 // src/core.ts
 var longest = 2 ** 31 - 1;
+var coarse = 1e3;
 function createCore(scope) {
   let elapsed = 0;
   let lastWall = 0;
@@ -35,7 +36,9 @@ function createCore(scope) {
   const now = () => {
     const w = wall();
     const m = scope.performance.now();
-    if (lastWall) elapsed += Math.max(w - lastWall, m - lastMono, 0);
+    const ran = m - lastMono;
+    const slept = w - lastWall - ran;
+    if (lastWall) elapsed += ran + (slept > coarse ? slept : 0);
     lastWall = w;
     lastMono = m;
     return elapsed;
@@ -295,16 +298,17 @@ function createAuthFetch(p) {
 
 // src/closecodes.ts
 var closeCodes = {
-  reconnect: [1001, 1012],
-  backoff: [1013, 4408, 4429],
-  refresh: [4401],
-  stop: [4400, 4403]
+  1001: "reconnect",
+  1012: "reconnect",
+  1013: "backoff",
+  4408: "backoff",
+  4429: "backoff",
+  4401: "refresh",
+  4400: "stop",
+  4403: "stop"
 };
 function closeAction(code) {
-  for (const [action, codes] of Object.entries(closeCodes)) {
-    if (codes.includes(code)) return action;
-  }
-  return "backoff";
+  return closeCodes[code] ?? "backoff";
 }
 function keepsDistance(code) {
   return code === 1013 || code === 4429;
@@ -677,22 +681,15 @@ function bare(url) {
 }
 
 // src/decide.ts
-var keep = (why) => ({ refresh: false, why });
-var move = (why) => ({ refresh: true, why });
-function decide(state, token, sinceReceiptMs) {
-  if (!state.live) return keep("not_live");
+function outdated(state, token, sinceReceiptMs) {
+  if (!state.live) return false;
   const sinceMs = state.sinceMs + sinceReceiptMs;
   const name2 = token.key === null ? "kid" : "key";
   const mine = token[name2];
-  const shared = name2 === "kid" && state.retiring.some((k) => k.kid === state.kid);
-  if (!mine || shared && mine === state.kid) {
-    return token.ageMs > sinceMs ? move("older_than_key") : keep("current");
-  }
-  if (mine === state[name2]) return keep("current");
-  if (state.pending.some((k) => k[name2] === mine)) return keep("pending");
-  const known = state.retiring.some((k) => k[name2] === mine);
-  if (!known && token.issuedMs < sinceMs) return keep("replica_lags");
-  return move(name2 === "key" ? "other_key" : "other_kid");
+  const has = (keys, one) => keys.some((k) => k[name2] === one);
+  if (!mine || name2 === "kid" && mine === state.kid && has(state.retiring, mine)) return token.ageMs > sinceMs;
+  if (mine === state[name2] || has(state.pending, mine)) return false;
+  return has(state.retiring, mine) || token.issuedMs >= sinceMs;
 }
 
 // src/planner.ts
@@ -723,7 +720,7 @@ function createPlanner(core, vault, browserId, refresh, planned, gaveUp) {
     const { iat } = held.claims;
     const ageMs = now() - held.receivedAt;
     const issuedMs = iat && serverAhead ? now() + serverAhead - iat * 1e3 : ageMs;
-    return decide(state, { key: held.key, kid: held.kid, ageMs, issuedMs }, now() - stateAt).refresh;
+    return outdated(state, { key: held.key, kid: held.kid, ageMs, issuedMs }, now() - stateAt);
   };
   const due = () => {
     const held = vault.held();

@@ -5,8 +5,8 @@ export interface Core {
   readonly scope: Scope
   /**
    * Elapsed milliseconds, never decreasing. The wall clock may be wrong or set back, and the page's own clock may
-   * stand still while the machine sleeps; of each step the larger advance counts, so that neither makes a token
-   * look younger than it is.
+   * stand still while the machine sleeps: what the wall clock gains on it counts as well, so that neither makes a
+   * token look younger than it is.
    */
   now(): number
   /** Unix milliseconds as this machine has them; right between the tabs of one machine only. */
@@ -29,6 +29,9 @@ export type Area = 'localStorage' | 'sessionStorage'
 /** Longest delay that browsers keep (24.8 days); beyond it they fire at once. */
 const longest = 2 ** 31 - 1
 
+/** Clocks that tick in steps, for privacy, may differ by so much, in ms. */
+const coarse = 1000
+
 export function createCore(scope: Scope): Core {
   let elapsed = 0
   let lastWall = 0
@@ -39,7 +42,9 @@ export function createCore(scope: Scope): Core {
   const now = (): number => {
     const w = wall()
     const m = scope.performance.now()
-    if (lastWall) elapsed += Math.max(w - lastWall, m - lastMono, 0)
+    const ran = m - lastMono
+    const slept = w - lastWall - ran
+    if (lastWall) elapsed += ran + (slept > coarse ? slept : 0)
     lastWall = w
     lastMono = m
     return elapsed

@@ -12,14 +12,6 @@ export interface Bearing {
   readonly issuedMs: number
 }
 
-/** What a state asks of a token, and the reason, for logs and tests. */
-export type Decision =
-  | { readonly refresh: false; readonly why: 'current' | 'pending' | 'not_live' | 'replica_lags' }
-  | { readonly refresh: true; readonly why: 'other_key' | 'other_kid' | 'older_than_key' }
-
-const keep = (why: 'current' | 'pending' | 'not_live' | 'replica_lags'): Decision => ({ refresh: false, why })
-const move = (why: 'other_key' | 'other_kid' | 'older_than_key'): Decision => ({ refresh: true, why })
-
 /**
  * Whether a token should be replaced because of the ring's state, `sinceReceiptMs` after that state came in.
  *
@@ -28,18 +20,14 @@ const move = (why: 'other_key' | 'other_kid' | 'older_than_key'): Decision => ({
  * key. A state that does not know the token's key at all, though the token is younger than the current key,
  * comes from a replica that lags: then the token is ahead, and stays.
  */
-export function decide(state: State, token: Bearing, sinceReceiptMs: number): Decision {
-  if (!state.live) return keep('not_live')
+export function outdated(state: State, token: Bearing, sinceReceiptMs: number): boolean {
+  if (!state.live) return false
   const sinceMs = state.sinceMs + sinceReceiptMs
   const name = token.key === null ? 'kid' : 'key'
   const mine = token[name]
-  const shared = name === 'kid' && state.retiring.some((k) => k.kid === state.kid)
-  if (!mine || (shared && mine === state.kid)) {
-    return token.ageMs > sinceMs ? move('older_than_key') : keep('current')
-  }
-  if (mine === state[name]) return keep('current')
-  if (state.pending.some((k) => k[name] === mine)) return keep('pending')
-  const known = state.retiring.some((k) => k[name] === mine)
-  if (!known && token.issuedMs < sinceMs) return keep('replica_lags')
-  return move(name === 'key' ? 'other_key' : 'other_kid')
+  const has = (keys: readonly { readonly key: string; readonly kid: string }[], one: string): boolean =>
+    keys.some((k) => k[name] === one)
+  if (!mine || (name === 'kid' && mine === state.kid && has(state.retiring, mine))) return token.ageMs > sinceMs
+  if (mine === state[name] || has(state.pending, mine)) return false
+  return has(state.retiring, mine) || token.issuedMs >= sinceMs
 }

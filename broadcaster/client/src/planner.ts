@@ -1,6 +1,6 @@
 import type { Core } from './core'
 import { jittered } from './core'
-import { decide } from './decide'
+import { outdated } from './decide'
 import type { Claims, State } from './frames'
 import type { Trigger } from './guard'
 import { place } from './hash'
@@ -66,7 +66,7 @@ export function createPlanner(
     const { iat } = held.claims
     const ageMs = now() - held.receivedAt
     const issuedMs = iat && serverAhead ? now() + serverAhead - iat * 1000 : ageMs
-    return decide(state, { key: held.key, kid: held.kid, ageMs, issuedMs }, now() - stateAt).refresh
+    return outdated(state, { key: held.key, kid: held.kid, ageMs, issuedMs }, now() - stateAt)
   }
 
   /** The refreshes ahead, soonest first: when, and what for. */

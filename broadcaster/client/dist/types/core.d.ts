@@ -4,8 +4,8 @@ export interface Core {
     readonly scope: Scope;
     /**
      * Elapsed milliseconds, never decreasing. The wall clock may be wrong or set back, and the page's own clock may
-     * stand still while the machine sleeps; of each step the larger advance counts, so that neither makes a token
-     * look younger than it is.
+     * stand still while the machine sleeps: what the wall clock gains on it counts as well, so that neither makes a
+     * token look younger than it is.
      */
     now(): number;
     /** Unix milliseconds as this machine has them; right between the tabs of one machine only. */

@@ -10,14 +10,6 @@ export interface Bearing {
     /** Milliseconds since it was issued, by the server's clock where that is known; else as ageMs. */
     readonly issuedMs: number;
 }
-/** What a state asks of a token, and the reason, for logs and tests. */
-export type Decision = {
-    readonly refresh: false;
-    readonly why: 'current' | 'pending' | 'not_live' | 'replica_lags';
-} | {
-    readonly refresh: true;
-    readonly why: 'other_key' | 'other_kid' | 'older_than_key';
-};
 /**
  * Whether a token should be replaced because of the ring's state, `sinceReceiptMs` after that state came in.
  *
@@ -26,4 +18,4 @@ export type Decision = {
  * key. A state that does not know the token's key at all, though the token is younger than the current key,
  * comes from a replica that lags: then the token is ahead, and stays.
  */
-export declare function decide(state: State, token: Bearing, sinceReceiptMs: number): Decision;
+export declare function outdated(state: State, token: Bearing, sinceReceiptMs: number): boolean;
