@@ -470,17 +470,17 @@ function step(before, [on, id = 0, argument], roll) {
     case 3 /* frame */: {
       const frame = argument;
       const type = frame?.type;
-      if (id === m.next && (type === "welcome" || type === "state")) {
+      const stands = type === "welcome" || type === "state";
+      if (id === m.next && stands) {
         close(m.main);
         m.next = m.drainMs = 0;
         timer(null, 5 /* standby */, 4 /* drain */, 6 /* probe */);
         opened(id);
       }
       if (id !== m.main) break;
-      if (type === "welcome") {
-        m.beaconMs = frame.beaconMs;
-        if (m.phase !== "open") opened(id);
-      } else if (type === "error") m.retryAfterMs = frame.retryAfterMs ?? 0;
+      if (stands && m.phase !== "open") opened(id);
+      if (type === "welcome") m.beaconMs = frame.beaconMs;
+      else if (type === "error") m.retryAfterMs = frame.retryAfterMs ?? 0;
       else if (type === "drain") {
         m.drainMs = frame.withinMs;
         timer(roll * m.drainMs, 4 /* drain */);
@@ -682,7 +682,7 @@ function bare(url) {
 
 // src/decide.ts
 function outdated(state, token, sinceReceiptMs) {
-  if (!state.live) return false;
+  if (!state.live || !state.key) return false;
   const sinceMs = state.sinceMs + sinceReceiptMs;
   const name2 = token.key === null ? "kid" : "key";
   const mine = token[name2];

@@ -258,17 +258,18 @@ export function step(before: Model, [on, id = 0, argument]: Event, roll: number)
     case On.frame: {
       const frame = argument as ServerFrame | null
       const type = frame?.type
-      if (id === m.next && (type === 'welcome' || type === 'state')) {
+      // A public ring answers no token; its first state says that it stands.
+      const stands = type === 'welcome' || type === 'state'
+      if (id === m.next && stands) {
         close(m.main)
         m.next = m.drainMs = 0
         timer(null, Timer.standby, Timer.drain, Timer.probe)
         opened(id)
       }
       if (id !== m.main) break
-      if (type === 'welcome') {
-        m.beaconMs = frame!.beaconMs
-        if (m.phase !== 'open') opened(id)
-      } else if (type === 'error') m.retryAfterMs = frame!.retryAfterMs ?? 0
+      if (stands && m.phase !== 'open') opened(id)
+      if (type === 'welcome') m.beaconMs = frame!.beaconMs
+      else if (type === 'error') m.retryAfterMs = frame!.retryAfterMs ?? 0
       else if (type === 'drain') {
         m.drainMs = frame!.withinMs
         timer(roll * m.drainMs, Timer.drain)

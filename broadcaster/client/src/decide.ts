@@ -21,7 +21,8 @@ export interface Bearing {
  * comes from a replica that lags: then the token is ahead, and stays.
  */
 export function outdated(state: State, token: Bearing, sinceReceiptMs: number): boolean {
-  if (!state.live) return false
+  // While no key is current, there is none to move to.
+  if (!state.live || !state.key) return false
   const sinceMs = state.sinceMs + sinceReceiptMs
   const name = token.key === null ? 'kid' : 'key'
   const mine = token[name]

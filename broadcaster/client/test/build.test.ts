@@ -38,7 +38,7 @@ test('the committed build is what the sources give, byte for byte', { timeout: 1
 // The aim is 6 KiB; what the client does today takes more. This keeps it from growing unnoticed: lower it with each
 // byte won, raise it only for something that a user asked for.
 test('the script grows only on purpose', () => {
-  expect(gzipSync(script, { level: 9 }).length).toBeLessThanOrEqual(10_570)
+  expect(gzipSync(script, { level: 9 }).length).toBeLessThanOrEqual(10_595)
 })
 
 test('the script is one plain, silent file: no import, no source, no code from text', () => {

@@ -67,6 +67,11 @@ describe('the connection', () => {
     expect(m.feed([On.token]).did(Do.auth)).toEqual([1])
   })
 
+  test('of a public ring, where a token is presented and nobody answers it, is open with the first state', () => {
+    const m = new Machine().feed([On.wanted], [On.opened, 1, true], [On.frame, 1, state])
+    expect([m.state, m.timers[Timer.connect], m.timers[Timer.watchdog]]).toEqual(['open', undefined, 35_000])
+  })
+
   test('presents each new token on the live socket', () => {
     expect(open().feed([On.token]).did(Do.auth)).toEqual([1])
   })

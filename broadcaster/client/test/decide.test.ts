@@ -39,6 +39,8 @@ test.each<[string, Partial<State>, Partial<Bearing>, boolean]>([
   ['with a kid that a retiring key shares, older: moves', { kid: 'a' }, { kid: 'a' }, true],
   ['with a kid that a retiring key shares, younger: stays', { kid: 'a' }, { kid: 'a', ageMs: 1 }, false],
   ['with a retiring kid while another retiring key shares the current one: moves', { kid: 'c', retiring: [{ ...a, forMs: 1 }, { ...c, forMs: 1 }] }, { kid: 'a' }, true],
+  ['while no key is current: there is nothing to move to', { key: '', kid: '', sinceMs: 0 }, { key: 'k-a' }, false],
+  ['while no key is current, by its kid alone: stays', { key: '', kid: '', sinceMs: 0 }, { kid: 'a' }, false],
   // nothing is decided by a state that is not live
   ['by a state that is not live: stays', { live: false }, { key: 'k-a' }, false],
 ])('a token %s', (_, s, t, moves) => {
