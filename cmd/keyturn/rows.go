@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,18 +24,17 @@ type reporter struct {
 	instance string
 	log      *zap.Logger
 
-	issuers atomic.Int64 // live issuers of the ring, at the last count
-	failing bool         // the last round failed, and that was said
+	issuers *issuers // of the ring that it signs for
+	failing bool     // the last round failed, and that was said
 }
-
-// liveIssuers implements signin.Config.Issuers; this process counts always.
-func (r *reporter) liveIssuers() int { return max(1, int(r.issuers.Load())) }
 
 // run puts rows when they change and every [rotation.RowEvery], until ctx
 // ends; then it drops them, so that nobody waits for a row to grow old.
 func (r *reporter) run(ctx context.Context) error {
 	tick := time.NewTicker(rotation.RowEvery)
 	defer tick.Stop()
+	count := time.NewTicker(countEvery)
+	defer count.Stop()
 	for {
 		r.put(ctx, true)
 		again := true
@@ -47,6 +45,8 @@ func (r *reporter) run(ctx context.Context) error {
 				return nil
 			case <-tick.C:
 				again = false
+			case <-count.C:
+				_ = r.count(ctx, false) // if it goes on, the next round says so
 			case <-r.hub.Changed():
 				r.put(ctx, false)
 				if !pause(ctx, censusPause) {
@@ -74,11 +74,7 @@ func (r *reporter) put(ctx context.Context, issuer bool) {
 	}
 	if r.issues != "" && issuer {
 		note(r.rows.PutIssuer(ctx, rotation.IssuerRow{Ring: r.issues, Instance: r.instance, At: time.Now().UTC()}))
-		rows, err := r.rows.Issuers(ctx, r.issues)
-		note(err)
-		if err == nil {
-			r.issuers.Store(int64(len(rows)))
-		}
+		note(r.count(ctx, true))
 	}
 	switch {
 	case failed != nil && !r.failing && ctx.Err() == nil:
@@ -87,6 +83,19 @@ func (r *reporter) put(ctx context.Context, issuer bool) {
 		r.log.Info("rows_recovered")
 	}
 	r.failing = failed != nil
+}
+
+// count counts the issuers; turn: after this process has put its own row.
+func (r *reporter) count(ctx context.Context, turn bool) error {
+	if r.issues == "" {
+		return nil
+	}
+	rows, err := r.rows.Issuers(ctx, r.issues)
+	if err != nil {
+		return err
+	}
+	r.issuers.counted(len(rows), turn)
+	return nil
 }
 
 func (r *reporter) drop(ctx context.Context) {

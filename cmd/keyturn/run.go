@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -127,7 +128,7 @@ func (p *process) startHub() error {
 	if p.config.issues() {
 		issues = p.config.Auth.Ring
 	}
-	p.reporter = &reporter{rows: p.spine.rows, hub: p.hub, rings: p.broadcastRings(), issues: issues, instance: p.instance, log: p.log}
+	p.reporter = &reporter{rows: p.spine.rows, hub: p.hub, rings: p.broadcastRings(), issues: issues, instance: p.instance, issuers: newIssuers(), log: p.log}
 	p.running.hub = p.actors.start("hub", p.hub.Run)
 	p.running.feed = p.actors.start("feed", p.feed.Run)
 	p.running.reports = p.actors.start("rows", p.reporter.run)
@@ -150,8 +151,16 @@ func (p *process) startKeys(r *ring) *actor {
 			}
 			mux := http.NewServeMux()
 			service.Register(mux)
-			p.authGate.open(mux)
-			p.health.have("the session store")
+			ctx, cancel := context.WithCancel(ctx)
+			var opening sync.WaitGroup
+			defer opening.Wait()
+			defer cancel()
+			opening.Go(func() {
+				if p.reporter.issuers.settled(ctx) {
+					p.authGate.open(mux)
+					p.health.have("the session store")
+				}
+			})
 		}
 		return r.keys.Load().Run(ctx)
 	})
