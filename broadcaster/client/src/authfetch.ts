@@ -40,7 +40,8 @@ const isStream = (body: any): boolean => !!(body?.getReader || body?.[Symbol.asy
 /**
  * A fetch that adds the token to requests to the protected origins, and recovers the refused ones: one refresh,
  * one replay. All others pass through as they are. Whatever happens, the caller gets a response that nobody has
- * read, or the error that fetch itself would give.
+ * read, or the error that fetch itself would give; only where the user has changed before the request could be
+ * sent it rejects with the KeyturnError `signed_out`.
  */
 export function createAuthFetch(p: AuthFetchParts): AuthFetch {
   const { core, send, vault, guard, count, settings } = p

@@ -31,6 +31,7 @@ export interface AuthFetchParts {
 /**
  * A fetch that adds the token to requests to the protected origins, and recovers the refused ones: one refresh,
  * one replay. All others pass through as they are. Whatever happens, the caller gets a response that nobody has
- * read, or the error that fetch itself would give.
+ * read, or the error that fetch itself would give; only where the user has changed before the request could be
+ * sent it rejects with the KeyturnError `signed_out`.
  */
 export declare function createAuthFetch(p: AuthFetchParts): AuthFetch;
