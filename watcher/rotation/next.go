@@ -14,6 +14,9 @@ import (
 // alarms and wishes of the Change hold all the same. Otherwise the state
 // is complete: its rev is max(prev.Rev+1, now in Unix milliseconds).
 func Next(prev State, seen Snapshot, p Policy, now time.Time) (State, Change) {
+	if !fits(p.LastSeen) { // nor was it used by the look that saw it
+		p.LastSeen = ""
+	}
 	d := begin(prev, p, instant(now))
 	if err := CheckRing(seen.Ring); err != nil || !prev.IsZero() && seen.Ring != prev.Ring {
 		d.alarm(alarmForeign, "", "a look at ring %.80q can't tell of ring %.80q: mend the wiring", seen.Ring, prev.Ring)

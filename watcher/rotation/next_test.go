@@ -2,6 +2,7 @@ package rotation_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -184,6 +185,7 @@ func TestAStaleLookIsIgnored(t *testing.T) {
 		{"the state has none", "", "7", "", false},
 		{"lower than this process's last look", "7", "8", "9", true},
 		{"as high as this process's last look", "7", "9", "9", false},
+		{"the last look's was none that is used", "7", "8", strings.Repeat("9", rotation.MaxString+1), false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
