@@ -16,11 +16,19 @@ const lookTimeout = 30 * time.Second
 
 // look looks at the store once and returns the head after it. The caller has the turn.
 func (w *Watcher) look(ctx context.Context, by, confirmed string) (rotation.State, error) {
-	var seen rotation.Snapshot
+	var (
+		seen   rotation.Snapshot
+		began  time.Time
+		behind error // what the store says of being behind
+	)
 	head, change, err := w.settle(ctx, func(head rotation.State, now time.Time) (rotation.State, rotation.Change, error) {
-		began := time.Now()
+		began, behind = time.Now(), nil
 		var err error
-		if seen, err = w.source(ctx, head); err != nil {
+		if seen, err = w.source(ctx, head); errors.Is(err, ErrStale) {
+			behind = err
+			return head, rotation.Change{Stale: true}, nil
+		}
+		if err != nil {
 			return head, rotation.Change{}, err
 		}
 		seen.By = by
@@ -46,9 +54,7 @@ func (w *Watcher) look(ctx context.Context, by, confirmed string) (rotation.Stat
 		w.lookedAt(now)
 		w.fine()
 		if w.plan().stale >= staleLooksBeforeAlarm {
-			w.setAlarms(fromStaleness, []rotation.Alarm{{Code: alarmStale, Text: fmt.Sprintf(
-				"the store of ring %s keeps showing something older than the log knows (marker %.80q, the log has %.80q): where the store was restored from a copy, write its newest keys again",
-				w.c.Ring, seen.Seen, head.Seen)}})
+			w.setAlarms(fromStaleness, []rotation.Alarm{{Code: alarmStale, Text: w.staleness(behind, seen.Seen, head.Seen)}})
 		}
 	case lookedFine:
 		w.lastSeen = seen.Seen
@@ -59,9 +65,21 @@ func (w *Watcher) look(ctx context.Context, by, confirmed string) (rotation.Stat
 		if change.Confirm != "" {
 			w.c.Logger.Info("an earlier key is current again; a second look will confirm it",
 				zap.String("ring", w.c.Ring), zap.String("key", change.Confirm))
+		} else if a, ok := w.c.Hints.(Acknowledger); ok {
+			a.Looked(began)
 		}
 	}
 	return head, err
+}
+
+// staleness tells people of a store that stays behind. behind is what the store
+// itself says of it; nil: its marker does.
+func (w *Watcher) staleness(behind error, seen, head string) string {
+	if behind != nil {
+		return behind.Error() + "; if this goes on for minutes, see whether another Region or another store is asked than the one that is written"
+	}
+	return fmt.Sprintf("the store of ring %s keeps showing something older than the log knows (marker %.80q, the log has %.80q): where the store was restored from a copy, write its newest keys again",
+		w.c.Ring, seen, head)
 }
 
 func (w *Watcher) source(ctx context.Context, head rotation.State) (rotation.Snapshot, error) {

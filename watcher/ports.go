@@ -16,11 +16,16 @@ var ErrConflict = errors.New("the log has a newer state")
 // that comes with it is the newest readable one.
 var ErrUnreadable = errors.New("the log's newest message is unreadable")
 
+// ErrStale says that a replica of the store answered that is behind what is
+// known of it: the look is repeated soon, and is no failure of the store.
+var ErrStale = errors.New("the store answered with something older than what is known of it")
+
 // Source looks into a secret store.
 type Source interface {
 	// Look returns what the store holds now, in full, also when nothing
 	// changed. prev is the log's head: its keys are those whose prints
-	// [rotation.Snapshot.Known] should hold. Errors must not contain material.
+	// [rotation.Snapshot.Known] should hold. Errors must not contain material;
+	// one that wraps ErrStale makes it a stale look.
 	// The watcher calls Look from one goroutine at a time.
 	Look(ctx context.Context, prev rotation.State) (rotation.Snapshot, error)
 }
@@ -30,6 +35,21 @@ type Hints interface {
 	// Hints returns a channel of capacity 1 that coalesces: whoever fills it
 	// drops the hint when it is full. It is never closed while the watcher runs.
 	Hints() <-chan struct{}
+}
+
+// Acknowledger is a [Hints] that keeps each hint until it was acted on.
+type Acknowledger interface {
+	// Looked says that a look which began then was believed, and that the log
+	// says what it found: all hints from before then have been acted on. It is
+	// called from the watcher's turn and must return at once.
+	Looked(began time.Time)
+}
+
+// Health is a [Hints] that knows whether its hints come through.
+type Health interface {
+	// Healthy returns false while changes may go by without a hint. It must
+	// return at once and may be called from any goroutine.
+	Healthy() bool
 }
 
 // Log keeps the states of rings, in order. Its methods may be called from any

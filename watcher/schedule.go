@@ -46,18 +46,21 @@ const (
 // schedule says what a watcher does when. It is a value: its methods return
 // the schedule that follows. Times are of this process's clock.
 type schedule struct {
-	poll      time.Duration
-	look      time.Time            // next look by poll or retry
-	read      time.Time            // next read of the head
-	tick      time.Time            // end of a retiring key; zero: none
-	hold      time.Time            // the log can't be reached: nothing before this
-	confirm   string               // key whose return a second look has to confirm; "": none
-	confirmAt time.Time            // when
-	finish    map[string]time.Time // key to revoke → when to end it for whoever began
-	stale     int                  // stale looks in a row
-	failed    int                  // failed looks in a row
-	logFails  int                  // failures of the log in a row
-	started   bool                 // a head was read once
+	poll       time.Duration
+	eventual   bool                 // the store is eventually consistent: see pace
+	hurryUntil time.Time            // it is in motion: looks are frequent
+	unhinted   bool                 // its hints don't come through
+	look       time.Time            // next look by poll or retry
+	read       time.Time            // next read of the head
+	tick       time.Time            // end of a retiring key; zero: none
+	hold       time.Time            // the log can't be reached: nothing before this
+	confirm    string               // key whose return a second look has to confirm; "": none
+	confirmAt  time.Time            // when
+	finish     map[string]time.Time // key to revoke → when to end it for whoever began
+	stale      int                  // stale looks in a row
+	failed     int                  // failed looks in a row
+	logFails   int                  // failures of the log in a row
+	started    bool                 // a head was read once
 }
 
 // looked follows a look. confirm is the key whose return it saw, u in [0,1)
@@ -67,13 +70,13 @@ func (s schedule) looked(o outcome, confirm string, now time.Time, u float64) sc
 	switch o {
 	case lookedFine:
 		s.stale, s.failed, s.logFails, s.hold = 0, 0, 0, time.Time{}
-		s.look = now.Add(vary(s.poll, u))
+		s.look = now.Add(vary(s.pause(now), u))
 		if confirm != s.confirm {
 			s.confirm, s.confirmAt = confirm, now.Add(rotation.ConfirmAfter)
 		}
 	case lookedStale:
 		s.failed, s.logFails, s.hold = 0, 0, time.Time{}
-		wait := vary(s.poll, u)
+		wait := vary(s.pause(now), u)
 		if s.stale < len(staleLadder) {
 			wait = min(staleLadder[s.stale], wait)
 		}

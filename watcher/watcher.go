@@ -28,11 +28,12 @@ type Config struct {
 
 	Source   Source
 	Log      Log
-	Hints    Hints    // nil: poll only
+	Hints    Hints    // nil: poll only; may be an [Acknowledger] and a [Health] too
 	Promoter Promoter // nil: this watcher can't write the store
 	Rows     Rows     // nil: no rows
 
 	Poll        time.Duration                 // between looks, ± 20 %; zero: 60 s
+	Eventual    bool                          // the store is eventually consistent: every 5 s for 2 min after a hint or an ops look, every 15 s while hints are unhealthy, never slower than Poll
 	Policy      rotation.Policy               // the watcher fills in Connections, Confirmed and LastSeen
 	Connections func(ctx context.Context) int // live connections of the ring; nil: 0
 	Memory      string                        // file that remembers the newest state; "": this process's memory only
@@ -87,7 +88,7 @@ func New(c Config) (*Watcher, error) {
 	w := &Watcher{
 		c: c, m: m, memory: memory(c.Memory), random: rand.Float64,
 		turn: make(chan struct{}, 1), changed: make(chan struct{}, 1), rowDue: make(chan struct{}, 1),
-		schedule: schedule{poll: c.Poll},
+		schedule: schedule{poll: c.Poll, eventual: c.Eventual},
 		status:   Status{Ring: c.Ring, Store: c.Store, Instance: c.Instance},
 		alarms:   make(map[origin][]rotation.Alarm),
 	}
