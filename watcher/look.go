@@ -40,7 +40,11 @@ func (w *Watcher) look(ctx context.Context, by, confirmed string) (rotation.Stat
 	}
 	o, result := judge(change, err)
 	now := time.Now()
+	looked := !w.Status().LookedAt.IsZero()
 	w.m.looks.WithLabelValues(w.c.Ring, result).Inc()
+	if result == "changed" && by == rotation.ByPoll && w.c.Hints != nil && looked {
+		w.m.unhinted.WithLabelValues(w.c.Ring).Inc() // not by the first look: what happened before it had nobody to hint to
+	}
 	w.replan(func(s schedule) schedule {
 		if o == logFailed {
 			return s.unlooked()

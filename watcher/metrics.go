@@ -10,6 +10,7 @@ import (
 type metrics struct {
 	looks     *prometheus.CounterVec // ring, result
 	events    *prometheus.CounterVec // ring, type
+	unhinted  *prometheus.CounterVec // ring
 	conflicts *prometheus.CounterVec // ring
 	logErrors *prometheus.CounterVec // ring
 	alarms    *prometheus.GaugeVec   // ring, code
@@ -28,6 +29,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		looks:     r.counter("keyturn_watcher_looks_total", "Looks at the store, by result: changed, same, stale, confirm, store_error, log_error.", "ring", "result"),
 		events:    r.counter("keyturn_watcher_events_total", "Events that this process appended to the log, by type.", "ring", "type"),
+		unhinted:  r.counter("keyturn_watcher_unhinted_changes_total", "Changes that a poll found before a hint told of them, or that none told of.", "ring"),
 		conflicts: r.counter("keyturn_watcher_conflicts_total", "Appends that came second to another watcher's.", "ring"),
 		logErrors: r.counter("keyturn_watcher_log_errors_total", "Reads of and appends to the log that failed.", "ring"),
 		alarms:    r.gauge("keyturn_watcher_alarms", "1 while an alarm stands.", "ring", "code"),

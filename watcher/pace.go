@@ -24,22 +24,37 @@ func pace(poll time.Duration, hurried, unhinted bool) time.Duration {
 	return poll
 }
 
+// hinted follows a hint: looks are its doing until one is believed.
+func (s schedule) hinted(now time.Time, u float64) schedule {
+	s.told = true
+	return s.hurry(now, u)
+}
+
 // hurry follows a hint or a step of a turn: for a while the store is looked at
 // often, if it is eventually consistent.
-func (s schedule) hurry(now time.Time) schedule {
+func (s schedule) hurry(now time.Time, u float64) schedule {
 	if s.eventual {
 		s.hurryUntil = now.Add(hurryFor)
 	}
-	return s
+	return s.sooner(now, u)
 }
 
-// hinted follows what the hints say of themselves. Hints that have just failed
-// bring the next look forward.
-func (s schedule) hinted(healthy bool, now time.Time, u float64) schedule {
+// health follows what the hints say of themselves. Hints that have just begun
+// to fail bring the next look forward.
+func (s schedule) health(healthy bool, now time.Time, u float64) schedule {
 	was := s.unhinted
 	s.unhinted = s.eventual && !healthy
-	if soon := now.Add(vary(s.pause(now), u)); s.unhinted && !was && s.failed == 0 && soon.Before(s.look) {
-		s.look = soon
+	if was || !s.unhinted {
+		return s
+	}
+	return s.sooner(now, u)
+}
+
+// sooner brings the next look forward to the pause that now holds. The retries
+// of a store that fails keep their own.
+func (s schedule) sooner(now time.Time, u float64) schedule {
+	if at := now.Add(vary(s.pause(now), u)); s.failed == 0 && at.Before(s.look) {
+		s.look = at
 	}
 	return s
 }

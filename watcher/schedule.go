@@ -50,6 +50,7 @@ type schedule struct {
 	eventual   bool                 // the store is eventually consistent: see pace
 	hurryUntil time.Time            // it is in motion: looks are frequent
 	unhinted   bool                 // its hints don't come through
+	told       bool                 // a hint came, and no look since was believed
 	look       time.Time            // next look by poll or retry
 	read       time.Time            // next read of the head
 	tick       time.Time            // end of a retiring key; zero: none
@@ -70,6 +71,7 @@ func (s schedule) looked(o outcome, confirm string, now time.Time, u float64) sc
 	switch o {
 	case lookedFine:
 		s.stale, s.failed, s.logFails, s.hold = 0, 0, 0, time.Time{}
+		s.told = s.told && confirm != ""
 		s.look = now.Add(vary(s.pause(now), u))
 		if confirm != s.confirm {
 			s.confirm, s.confirmAt = confirm, now.Add(rotation.ConfirmAfter)

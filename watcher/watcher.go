@@ -117,6 +117,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 			return nil
 		case <-hints:
 			timer.Stop()
+			w.replan(func(s schedule) schedule { return s.hinted(time.Now(), w.random()) })
 			w.ownTurn(ctx, func() { _, _ = w.look(ctx, rotation.ByHint, "") }) // the status has the error
 		case <-w.changed:
 			timer.Stop()
@@ -127,10 +128,19 @@ func (w *Watcher) Run(ctx context.Context) error {
 
 // act does what is due. Errors are in the status.
 func (w *Watcher) act(ctx context.Context) {
+	if h, ok := w.c.Hints.(Health); ok {
+		healthy := h.Healthy()
+		w.replan(func(s schedule) schedule { return s.health(healthy, time.Now(), w.random()) })
+	}
 	w.ownTurn(ctx, func() {
-		switch what, key := w.plan().due(time.Now()); what {
+		plan := w.plan()
+		switch what, key := plan.due(time.Now()); what {
 		case lookDue:
-			_, _ = w.look(ctx, rotation.ByPoll, key)
+			by := rotation.ByPoll
+			if plan.told {
+				by = rotation.ByHint // its first look did not see yet what it told of
+			}
+			_, _ = w.look(ctx, by, key)
 		case finishDue:
 			w.finish(ctx, key)
 		case readDue:
@@ -145,21 +155,53 @@ func (w *Watcher) act(ctx context.Context) {
 // store answers with something older than the head changes nothing and is no
 // error; Run looks again.
 func (w *Watcher) Look(ctx context.Context, by, confirmed string) (head rotation.State, err error) {
-	waited := w.inTurn(ctx, func() { head, err = w.look(ctx, by, confirmed) })
+	waited := w.inTurn(ctx, func() {
+		w.step(by)
+		head, err = w.look(ctx, by, confirmed)
+	})
 	return head, errors.Join(waited, err)
 }
 
 // LookAfter runs do, which changes the store, and then does as [Watcher.Look]:
 // no look of Run, which the change itself may hint at, comes between and takes
 // the change for somebody else's. Where do fails, nothing is looked at, and its
-// error is returned. do must not call this watcher, but for Status.
+// error is returned. Where the store is eventually consistent, a stale look is
+// repeated for up to 15.5 s before the head is returned as it is. do must not
+// call this watcher, but for Status.
 func (w *Watcher) LookAfter(ctx context.Context, by, confirmed string, do func(context.Context) error) (head rotation.State, err error) {
 	waited := w.inTurn(ctx, func() {
+		w.step(by)
 		if head, err = w.remembered, do(ctx); err == nil {
-			head, err = w.look(ctx, by, confirmed)
+			head, err = w.lookUntilSeen(ctx, by, confirmed)
 		}
 	})
 	return head, errors.Join(waited, err)
+}
+
+// step notes a step of a turn, if by says that a look is one.
+func (w *Watcher) step(by string) {
+	if by == rotation.ByOps {
+		w.replan(func(s schedule) schedule { return s.hurry(time.Now(), w.random()) })
+	}
+}
+
+// lookUntilSeen looks again up the ladder while the store is behind what was
+// just written to it. The caller has the turn.
+func (w *Watcher) lookUntilSeen(ctx context.Context, by, confirmed string) (head rotation.State, err error) {
+	for _, wait := range staleLadder {
+		head, err = w.look(ctx, by, confirmed)
+		if plan := w.plan(); err != nil || !plan.eventual || plan.stale == 0 {
+			return head, err
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return head, nil // what was written is written; Run looks again
+		case <-timer.C:
+		}
+	}
+	return w.look(ctx, by, confirmed)
 }
 
 // Revoke writes down that key goes the moment current leaves it, and returns
