@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keyturn/keyturn/watcher"
 	"github.com/keyturn/keyturn/watcher/admin"
-	"github.com/keyturn/keyturn/watcher/filestore"
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
 
@@ -86,7 +86,7 @@ func (i *inspection) store(ctx context.Context, r *ring, head rotation.State) {
 func (i *inspection) key(ctx context.Context, r *ring, state rotation.State, seen rotation.Seen) {
 	why := "written beside the material"
 	switch {
-	case r.config.KID.From == filestore.KIDLiteral && seen.KID == r.config.KID.Literal:
+	case r.config.KID.From == watcher.KIDLiteral && seen.KID == r.config.KID.Literal:
 		why = "the literal of the configuration"
 	case seen.KID == rotation.DeriveKID(seen.Version):
 		why = "derived from the version, since none is written"

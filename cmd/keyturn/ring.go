@@ -62,8 +62,8 @@ func (c RingConfig) policy() rotation.Policy {
 }
 
 // kidRule translates the configuration's rule.
-func (c RingConfig) kidRule() filestore.KIDRule {
-	return filestore.KIDRule{From: c.KID.From, Literal: c.KID.Literal}
+func (c RingConfig) kidRule() watcher.KIDRule {
+	return watcher.KIDRule{From: c.KID.From, Literal: c.KID.Literal}
 }
 
 // claimsOf returns the issuer and audience that tokens of a ring carry.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/keyturn/keyturn/auth"
+	"github.com/keyturn/keyturn/watcher"
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
 
@@ -75,7 +76,7 @@ func (d *document) current() *entry {
 
 // parse reads a file. Every error is a flaw that names a place, and tells what
 // to do; none quotes a value.
-func parse(data []byte, rule KIDRule) (*document, error) {
+func parse(data []byte, rule watcher.KIDRule) (*document, error) {
 	if len(data) > maxFile {
 		return nil, &flaw{place{1, 1}, fmt.Sprintf("the file is larger than %d bytes: a secret file holds a few keys", maxFile)}
 	}
@@ -164,7 +165,7 @@ func (n node) serial() (int64, error) {
 // maxSerial leaves room for writers to count on.
 const maxSerial = 1<<62 - 1
 
-func (n node) entry(rule KIDRule) (entry, error) {
+func (n node) entry(rule watcher.KIDRule) (entry, error) {
 	e := entry{at: n.at}
 	if err := n.shape(kindObject, "kid", "version", "stage", "alg", "secret", "jwk", "pem"); err != nil {
 		return e, err
@@ -249,7 +250,7 @@ func (n node) names(e *entry) error {
 var versionPattern = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
 
 // material parses the key and gives it its kid.
-func (n node) material(e entry, rule KIDRule) (auth.Key, error) {
+func (n node) material(e entry, rule watcher.KIDRule) (auth.Key, error) {
 	var found []string
 	for _, name := range []string{"secret", "jwk", "pem"} {
 		if n.member(name) != nil {
@@ -316,15 +317,15 @@ func one(data []byte, form, alg string) (auth.Key, error) {
 }
 
 // kidOf returns the kid that the entry's key has in tokens.
-func (e entry) kidOf(key auth.Key, rule KIDRule) string {
+func (e entry) kidOf(key auth.Key, rule watcher.KIDRule) string {
 	switch {
 	case e.kid != "":
 		return e.kid
 	case e.jwk != nil && key.KID() != "" && jwkNames(e.jwk):
 		return key.KID()
-	case rule.From == KIDVersion:
+	case rule.From == watcher.KIDVersion:
 		return e.version
-	case rule.From == KIDLiteral:
+	case rule.From == watcher.KIDLiteral:
 		return rule.Literal
 	}
 	return rotation.DeriveKID(e.version)

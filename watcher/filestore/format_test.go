@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/keyturn/keyturn/auth"
+	"github.com/keyturn/keyturn/watcher"
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
 
@@ -37,7 +38,7 @@ func material(t testing.TB, form, alg string) string {
 func TestAFileOfEveryFormIsRead(t *testing.T) {
 	for _, c := range []struct {
 		name, keys    string
-		rule          KIDRule
+		rule          watcher.KIDRule
 		kid, alg, ver string // of the first entry
 	}{
 		{name: "secret", keys: hs("a", "current", 1), kid: "a", alg: "HS256", ver: "a"},
@@ -47,9 +48,9 @@ func TestAFileOfEveryFormIsRead(t *testing.T) {
 		{name: "pem", keys: `{"kid":"a","stage":"current","pem":` + material(t, "pem", "EdDSA") + `}`, kid: "a", alg: "EdDSA", ver: "a"},
 		{name: "pem with its algorithm", keys: `{"kid":"a","stage":"current","alg":"PS256","pem":` + material(t, "pem", "RS256") + `}`, kid: "a", alg: "PS256", ver: "a"},
 		{name: "version alone", keys: key("version", "v1", "stage", "current", "alg", "HS256", "secret", secret(1)), kid: rotation.DeriveKID("v1"), alg: "HS256", ver: "v1"},
-		{name: "version alone, as kid", keys: key("version", "v1", "stage", "current", "alg", "HS256", "secret", secret(1)), rule: KIDRule{From: KIDVersion}, kid: "v1", alg: "HS256", ver: "v1"},
-		{name: "version alone, literal kid", keys: key("version", "v1", "stage", "current", "alg", "HS256", "secret", secret(1)), rule: KIDRule{KIDLiteral, "main"}, kid: "main", alg: "HS256", ver: "v1"},
-		{name: "kid goes before the rule", keys: hs("a", "current", 1), rule: KIDRule{KIDLiteral, "main"}, kid: "a", alg: "HS256", ver: "a"},
+		{name: "version alone, as kid", keys: key("version", "v1", "stage", "current", "alg", "HS256", "secret", secret(1)), rule: watcher.KIDRule{From: watcher.KIDVersion}, kid: "v1", alg: "HS256", ver: "v1"},
+		{name: "version alone, literal kid", keys: key("version", "v1", "stage", "current", "alg", "HS256", "secret", secret(1)), rule: watcher.KIDRule{From: watcher.KIDLiteral, Literal: "main"}, kid: "main", alg: "HS256", ver: "v1"},
+		{name: "kid goes before the rule", keys: hs("a", "current", 1), rule: watcher.KIDRule{From: watcher.KIDLiteral, Literal: "main"}, kid: "a", alg: "HS256", ver: "a"},
 		{name: "both names", keys: key("kid", "a~b", "version", "v1", "stage", "current", "alg", "HS256", "secret", secret(1)), kid: "a~b", alg: "HS256", ver: "v1"},
 		{name: "one kid, two versions", keys: key("kid", "a", "version", "2", "stage", "current", "alg", "HS256", "secret", secret(2)) + "," + key("kid", "a", "version", "1", "stage", "previous", "alg", "HS256", "secret", secret(1)), kid: "a", alg: "HS256", ver: "2"},
 		{name: "weak secret", keys: key("kid", "a", "stage", "current", "alg", "HS256", "secret", "c2VjcmV0"), kid: "a", alg: "HS256", ver: "a"},
@@ -149,7 +150,7 @@ var hostile = []struct{ name, file, want string }{
 func TestAHostileFileIsRefusedWithPlaceAndRemedy(t *testing.T) {
 	for _, c := range hostile {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := parse([]byte(c.file), KIDRule{})
+			_, err := parse([]byte(c.file), watcher.KIDRule{})
 			var f *flaw
 			if !errors.As(err, &f) {
 				t.Fatalf("got %v, want a flaw", err)
@@ -177,7 +178,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"keys":[{"version":"v","stage":"current","jwk":` + material(f, "jwk", "ES256") + `}]}`))
 	f.Add([]byte(`{"keys":[{"kid":"v","stage":"current","pem":` + material(f, "pem", "EdDSA") + `}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		d, err := parse(data, KIDRule{})
+		d, err := parse(data, watcher.KIDRule{})
 		if err != nil {
 			var flaw *flaw
 			if !errors.As(err, &flaw) || flaw.at.line < 1 || flaw.at.column < 1 || flaw.at.line > 1+strings.Count(string(data), "\n") {
@@ -192,7 +193,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := parse(out, KIDRule{})
+		again, err := parse(out, watcher.KIDRule{})
 		if err != nil {
 			t.Fatalf("%q was understood, %q is not: %v", data, out, err)
 		}
@@ -211,7 +212,7 @@ func FuzzParse(f *testing.F) {
 }
 
 func TestAnEntryShowsNothingWhenItIsPrinted(t *testing.T) {
-	d, err := parse([]byte(file(1, key("kid", "a", "stage", "current", "alg", "HS256", "secret", canary))), KIDRule{})
+	d, err := parse([]byte(file(1, key("kid", "a", "stage", "current", "alg", "HS256", "secret", canary))), watcher.KIDRule{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,8 +223,17 @@ func TestAnEntryShowsNothingWhenItIsPrinted(t *testing.T) {
 	}
 }
 
+func TestALiteralKIDMustBeOneThatTokensCanCarry(t *testing.T) {
+	for _, kid := range []string{"a", "2026-11~b", "sm-0f:1.2_3", strings.Repeat("k", 128), strings.Repeat("k", 129), "", "a b", "a/b", "ä", "a\n"} {
+		rule := watcher.KIDRule{From: watcher.KIDLiteral, Literal: kid}
+		if got, want := rule.Check() == nil, auth.CheckKID(kid) == nil; got != want {
+			t.Errorf("%q: the rule accepts it: %v, tokens carry it: %v", kid, got, want)
+		}
+	}
+}
+
 func TestAWrongKIDRuleIsRefused(t *testing.T) {
-	for _, r := range []KIDRule{{From: "header"}, {From: KIDLiteral}, {From: KIDLiteral, Literal: "a b"}, {From: KIDField, Literal: "a"}, {Literal: "a"}} {
+	for _, r := range []watcher.KIDRule{{From: "header"}, {From: watcher.KIDLiteral}, {From: watcher.KIDLiteral, Literal: "a b"}, {From: watcher.KIDField, Literal: "a"}, {Literal: "a"}} {
 		if _, err := Open("keys.json", Config{Ring: "demo", KID: r}); err == nil {
 			t.Errorf("%+v is accepted", r)
 		}

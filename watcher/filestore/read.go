@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/keyturn/keyturn/watcher"
 )
 
 const (
@@ -87,7 +89,7 @@ func (l loaded) mark() mark {
 
 // load reads and parses. A file that is missing, cut short or broken gets
 // settleWithin to become whole, since an editor may be saving it.
-func load(ctx context.Context, path string, rule KIDRule) (loaded, error) {
+func load(ctx context.Context, path string, rule watcher.KIDRule) (loaded, error) {
 	var first error
 	for waited := time.Duration(0); ; waited += settleEvery {
 		l, err := loadOnce(path, rule)
@@ -106,7 +108,7 @@ func load(ctx context.Context, path string, rule KIDRule) (loaded, error) {
 	}
 }
 
-func loadOnce(path string, rule KIDRule) (loaded, error) {
+func loadOnce(path string, rule watcher.KIDRule) (loaded, error) {
 	r, err := read(path)
 	if err != nil {
 		return loaded{}, err

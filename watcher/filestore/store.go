@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/keyturn/keyturn/auth"
+	"github.com/keyturn/keyturn/watcher"
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
 
@@ -26,8 +27,8 @@ const maxValues = 2 * maxEntries
 
 // Config of a [Store].
 type Config struct {
-	Ring string  // name of the ring; required
-	KID  KIDRule // kid of entries that name none
+	Ring string          // name of the ring; required
+	KID  watcher.KIDRule // kid of entries that name none
 	// Prints is a file, for this Store alone, in which it remembers keyed hashes
 	// of the material (mode 0600, with their key), so that new material under an
 	// old name is seen across a restart. Empty: the memory ends with the process.
@@ -39,7 +40,7 @@ type Config struct {
 type Store struct {
 	path    string
 	ring    string
-	kid     KIDRule
+	kid     watcher.KIDRule
 	log     *zap.Logger
 	hints   chan struct{} // capacity 1: what changed is read from the file, so one hint is as good as ten
 	looking chan struct{} // capacity 1: held while looking, so that looks learn in order

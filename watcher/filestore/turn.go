@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/keyturn/keyturn/auth"
+	"github.com/keyturn/keyturn/watcher"
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
 
@@ -131,7 +132,7 @@ func Create(path string) error {
 		return fmt.Errorf("create secret file %s: %w", path, errors.Join(fs.ErrExist, err))
 	}
 	first := entry{kid: "any", alg: auth.HS256, secret: "any"}
-	e, err := successor(first, freshName(time.Now(), nil), KIDRule{})
+	e, err := successor(first, freshName(time.Now(), nil), watcher.KIDRule{})
 	if err != nil {
 		return fmt.Errorf("create secret file %s: %w", path, err)
 	}
@@ -209,7 +210,7 @@ func letters(n int) string {
 
 // successor makes a fresh pending key that looks like the entry it follows:
 // same form, same algorithm, an RSA key as long, named by kid or by version.
-func successor(of entry, name string, rule KIDRule) (entry, error) {
+func successor(of entry, name string, rule watcher.KIDRule) (entry, error) {
 	e := entry{stage: rotation.Pending, alg: of.alg}
 	inner := "" // kid inside a jwk
 	switch {

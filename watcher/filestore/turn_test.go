@@ -16,13 +16,14 @@ import (
 	"time"
 
 	"github.com/keyturn/keyturn/auth"
+	"github.com/keyturn/keyturn/watcher"
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
 
 // entries reads the file as it is.
 func entries(t *testing.T, path string) *document {
 	t.Helper()
-	l, err := loadOnce(path, KIDRule{})
+	l, err := loadOnce(path, watcher.KIDRule{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func TestPreparePutsAKeyOfTheSameForm(t *testing.T) {
 	must(t, err)
 	for _, c := range []struct {
 		name, current string
-		rule          KIDRule
+		rule          watcher.KIDRule
 		check         func(e entry) bool
 		kid           string
 	}{
@@ -81,7 +82,7 @@ func TestPreparePutsAKeyOfTheSameForm(t *testing.T) {
 		{name: "version only", current: key("version", "v1", "stage", "current", "alg", "HS256", "secret", secret(1)), kid: rotation.DeriveKID(today("a")), check: func(e entry) bool {
 			return e.version == today("a") && e.kid == ""
 		}},
-		{name: "version as kid", current: key("version", "v1", "stage", "current", "alg", "HS256", "secret", secret(1)), rule: KIDRule{From: KIDVersion}, kid: today("a"), check: func(e entry) bool {
+		{name: "version as kid", current: key("version", "v1", "stage", "current", "alg", "HS256", "secret", secret(1)), rule: watcher.KIDRule{From: watcher.KIDVersion}, kid: today("a"), check: func(e entry) bool {
 			return e.version == today("a") && e.kid == ""
 		}},
 		{name: "taken names", current: hs(today("a"), "current", 1) + "," + hs(today("b"), "previous", 2), kid: today("c"), check: func(e entry) bool { return true }},
