@@ -14,8 +14,13 @@
 // A request may name the key it means, so that the same request sent twice,
 // or by two people, turns one key and not its successor too.
 //
+// A [Keeper] resumes the turns that a crash cut off, where the store remembers
+// them, and lets the store take away what turns left in it. A store that has
+// its key turned by something of its own ([Rotator]) is asked to do so; nothing
+// can be announced then, and a step says that aloud.
+//
 // Not promised: that only one rotation of a ring runs. Two at a time turn the
 // same pending key, since stores compare before they set.
 //
-// The package starts no goroutine.
+// The package starts no goroutine; whoever calls [Keeper.Run] owns that one.
 package rollout

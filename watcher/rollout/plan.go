@@ -49,10 +49,13 @@ func planFor(s watcher.Status, r Request) (plan, error) {
 	}
 	p := plan{from: from, revoked: st.Revoked(from.Name)}
 	for _, k := range st.Keys {
-		if k.Stage == rotation.Pending && !st.Revoked(k.Name) {
+		if k.Stage == rotation.Pending && !st.Revoked(k.Name) && (r.Pending == "" || r.Pending == k.Name) {
 			p.pending = k.Name
 			break
 		}
+	}
+	if r.Pending != "" && p.pending == "" {
+		return refuse("key %.80q is to be turned to, and %s", r.Pending, fate(st, r.Pending))
 	}
 	return p, nil
 }
@@ -87,6 +90,9 @@ func (p plan) outline(d Deps, r Request) []Step {
 	var out []Step
 	say := func(name, format string, args ...any) {
 		out = append(out, Step{Name: name, Detail: fmt.Sprintf(format, args...)})
+	}
+	if storeTurns(d.Store) {
+		return p.storeOutline(d, r)
 	}
 	if p.pending != "" {
 		say(StepPrepare, "would take key %s, which is pending already", p.pending)

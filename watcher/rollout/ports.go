@@ -28,6 +28,32 @@ type Replacer interface {
 	Replace(ctx context.Context, from, to rotation.Key) error
 }
 
+// Rotator is a [Store] that can have its key turned by something of its own, for
+// instance a function that it calls. Nothing can be announced then: the new key
+// signs as soon as the store knows it.
+type Rotator interface {
+	// Rotates reports whether the key is to be turned that way.
+	Rotates() bool
+	// Turn has the key turned away from, waits until that is done, and returns
+	// the version that is current then. Repeated, it waits for the same turn.
+	Turn(ctx context.Context, from rotation.Key) (version string, err error)
+}
+
+// Tidier is a [Store] in which a turn leaves marks that have to go later.
+type Tidier interface {
+	// Tidy takes away the marks that head needs no more, and nothing that
+	// anybody else put there. It can be repeated, by several processes at once.
+	Tidy(ctx context.Context, head rotation.State) error
+}
+
+// Resumer is a [Store] that remembers a turn which somebody asked for until the
+// new key is current, so that a crash in between does not lose it.
+type Resumer interface {
+	// Unfinished returns the version that waits to be made current and when it
+	// was written; "" where no turn is under way.
+	Unfinished(ctx context.Context) (version string, since time.Time, err error)
+}
+
 // Watcher is the ring's [watcher.Watcher] in this process.
 type Watcher interface {
 	Look(ctx context.Context, by, confirmed string) (rotation.State, error)
@@ -52,6 +78,7 @@ const DefaultVerifierWait = rotation.RowTTL + 5*time.Second
 // Request says what to do.
 type Request struct {
 	Key          string        // name of the key to turn away from: refused if another is current. Empty: whichever is
+	Pending      string        // name of the pending key to turn to: refused if it is not pending. Empty: whichever is, or a fresh one
 	Compromise   bool          // the current key has leaked: drop it at once
 	DryRun       bool          // say what would be done; change nothing
 	VerifierWait time.Duration // how long to wait for verifiers; zero: DefaultVerifierWait; at most a second in a compromise
@@ -64,6 +91,7 @@ const (
 	StepAnnounce  = "announce"  // the log says so
 	StepRevoke    = "revoke"    // compromise: the log says that the old key goes when current leaves it
 	StepVerifiers = "verifiers" // who verifies holds the new key
+	StepRotate    = "rotate"    // the store has turned the key itself; instead of prepare to promote
 	StepPromote   = "promote"   // the store has it current
 	StepRecord    = "record"    // the log says so; the old key retires, or is gone
 	StepSign      = "sign"      // tokens are made with it

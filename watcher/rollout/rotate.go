@@ -48,7 +48,12 @@ func (t *turn) run(ctx context.Context) error {
 		return err
 	}
 	steps := []func(context.Context) error{t.prepare, t.verifiers, t.promote, t.sign}
-	if t.Compromise {
+	switch {
+	case storeTurns(t.Store) && t.Compromise:
+		steps = []func(context.Context) error{t.revoke, t.rotate, t.drop, t.sign}
+	case storeTurns(t.Store):
+		steps = []func(context.Context) error{t.rotate, t.sign}
+	case t.Compromise:
 		steps = []func(context.Context) error{t.prepare, t.revoke, t.verifiers, t.replace, t.sign}
 	}
 	for _, step := range steps {
