@@ -1,4 +1,5 @@
 import type { ConnectionState } from './connection'
+import type { Episode } from './episodes'
 import type { State } from './frames'
 import type { ErrorCode } from './errors'
 import type { Trigger } from './guard'
@@ -14,6 +15,8 @@ export interface KeyturnEvents {
   readonly refresh: RefreshNews
   /** Something needs attention; `reason` is the server's own word, where it said one. */
   readonly failed: { readonly trigger: Trigger; readonly code: ErrorCode; readonly reason: string | null }
+  /** A story of trouble begins, goes on or ends; each of its phases once. */
+  readonly episode: Episode
   /** Nobody is signed in any more. */
   readonly sessionended: { readonly code: string }
 }

@@ -1,0 +1,31 @@
+/** What the request paths report; statistics and episodes are made of it. */
+export type Trouble =
+  /** An authentication failure, once a request. late: a newer token was there already, so the story is an old one. */
+  | { readonly what: 'refused'; readonly status: number; readonly code: string; readonly message: string; readonly late?: boolean }
+  /** No refresh, because a guard stands before it; the caller gets the failure, except from `inflight`, which joins. */
+  | { readonly what: 'blocked'; readonly layer: Layer; readonly status: number; readonly code: string; readonly message: string }
+  /** A 403 after its refresh: truly not allowed. message: the server's detail, or ''. */
+  | { readonly what: 'denied'; readonly message: string }
+  /** A replay was accepted. */
+  | { readonly what: 'recovered' }
+
+/** Which guard stood before a refresh. */
+export type Layer = 'attempted' | 'claims' | 'inflight' | 'budget' | 'breaker' | 'stream' | 'off'
+
+/** One story of trouble: from the first refused request or failed refresh until it is over. */
+export interface Episode {
+  /** Grows; a failure after the end of one is a new one. */
+  readonly id: number
+  /** over: the user has gone, which is no outcome. */
+  readonly phase: 'open' | 'recovered' | 'failed' | 'denied' | 'over'
+  /** A user could have noticed: a caller got a failure, or had to wait for a second attempt. */
+  readonly noticeable: boolean
+  /** Failed refreshes in a row, over episodes; from 2 on a hard refresh is proposed. */
+  readonly failures: number
+  /** The server says that script or configuration is too old. */
+  readonly outdated: boolean
+  /** Stable reason, '' without one. */
+  readonly code: string
+  /** For people: plain text, never markup, no token. */
+  readonly message: string
+}
