@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
@@ -205,7 +206,7 @@ func prepare(ctx context.Context, t *testing.T, c Config, w *wire, b *board) (*S
 	return start(ctx, c, func(apply func(rotation.State), live func(string, bool)) feed {
 		w.apply, w.live = apply, live
 		return w
-	})
+	}, func(string, chan *nats.Msg) (*nats.Subscription, error) { return nil, nil }) // nobody asks
 }
 
 // run starts a usable source inside a bubble.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
@@ -19,6 +20,9 @@ type feed interface {
 	Refresh(ctx context.Context, ring string) (rotation.State, error)
 }
 
+// subscriber is [nats.Conn.ChanSubscribe].
+type subscriber func(subject string, to chan *nats.Msg) (*nats.Subscription, error)
+
 // Source keeps the keyring of one ring fed. Its methods are safe for
 // concurrent use.
 type Source struct {
@@ -26,6 +30,7 @@ type Source struct {
 	keyring   *auth.Keyring
 	knowledge *knowledge
 	feed      feed
+	subscribe subscriber
 	metrics   *metrics
 	outlives  *outliving
 
@@ -49,12 +54,12 @@ func New(ctx context.Context, c Config) (*Source, error) {
 	}
 	return start(ctx, c, func(apply func(rotation.State), live func(string, bool)) feed {
 		return natsfeed.New(c.Conn, natsfeed.Config{Rings: []string{c.Ring}, Apply: apply, Live: live, Logger: c.Logger})
-	})
+	}, c.Conn.ChanSubscribe)
 }
 
-func start(ctx context.Context, c Config, follow func(apply func(rotation.State), live func(string, bool)) feed) (*Source, error) {
+func start(ctx context.Context, c Config, follow func(apply func(rotation.State), live func(string, bool)) feed, subscribe subscriber) (*Source, error) {
 	s := &Source{
-		config: c, outlives: newOutliving(c.TokenLifetime),
+		config: c, subscribe: subscribe, outlives: newOutliving(c.TokenLifetime),
 		toFetch: make(chan struct{}, 1), toReport: make(chan struct{}, 1),
 	}
 	s.metrics = newMetrics(c.Registerer, c.Ring, s)
@@ -97,7 +102,7 @@ func (s *Source) prime(ctx context.Context) error {
 }
 
 // Run follows the log, fetches values, polls labels where they have to stand
-// in, and reports, until ctx ends; then it takes its row back and returns nil.
+// in, reports, and judges canaries, until ctx ends; then it takes its row back and returns nil.
 // It returns an error where the connection to NATS was closed. It is called once.
 func (s *Source) Run(ctx context.Context) error {
 	defer s.metrics.unregister()
@@ -107,6 +112,7 @@ func (s *Source) Run(ctx context.Context) error {
 	g.Go(func() error { return s.labelLoop(ctx) })
 	g.Go(func() error { return s.reportLoop(ctx) })
 	g.Go(func() error { return s.outliveLoop(ctx) })
+	g.Go(func() error { return s.canaryLoop(ctx) })
 	if err := g.Wait(); err != nil {
 		return fmt.Errorf("keys of ring %s: %w", s.config.Ring, err)
 	}

@@ -19,6 +19,8 @@ type Config struct {
 	Replicas int           // of the bucket; zero: 1
 	Keyring  *auth.Keyring // signs the tokens, and tells whether a caller's present token still works
 	Claims   Claims
+	// Overview tells how the ring is set up, for GET /auth/config-status. Nil: there is no such route.
+	Overview func(context.Context) (Overview, error)
 
 	Issuer   string // iss of the tokens
 	Audience string // aud of the tokens; empty: none
@@ -50,6 +52,8 @@ type Service struct {
 	origins origins
 	metrics metrics
 	log     *zap.Logger
+
+	overviews overviews
 }
 
 // retryOpen is how often New tries a session store that does not answer.
@@ -141,11 +145,15 @@ func (s *Service) await(ctx context.Context) error {
 //	POST /auth/refresh    a fresh token for the session's owner
 //	POST /auth/logout     ends the session
 //	GET  /auth/userinfo   what the caller's token says
+//	GET  /auth/config-status  how the ring is set up, where Config.Overview tells it
 //	POST /auth/login      with Config.DevLogin only: a session for a name and roles
 func (s *Service) Register(mux *http.ServeMux) {
 	s.origins.handle(mux, http.MethodPost, "/auth/refresh", s.refresh)
 	s.origins.handle(mux, http.MethodPost, "/auth/logout", s.logout)
 	s.origins.handle(mux, http.MethodGet, "/auth/userinfo", s.userinfo)
+	if s.config.Overview != nil {
+		s.origins.handle(mux, http.MethodGet, "/auth/config-status", s.configStatus)
+	}
 	if s.config.DevLogin {
 		s.origins.handle(mux, http.MethodPost, "/auth/login", s.login)
 	}

@@ -254,7 +254,7 @@ func (p *process) newSignin(ctx context.Context) (*signin.Service, error) {
 		Claims: signin.FileClaims(a.Claims.File), Issuer: a.Issuer, Audience: a.Audience,
 		TokenLifetime: r.config.TokenLifetime, SessionLifetime: a.SessionLifetime,
 		Origins: p.config.Broadcast.Origins, PerSecond: r.config.Refresh.PerSecond, Issuers: p.reporter.issuers.live,
-		Insecure: p.demo != nil, DevLogin: p.demo != nil, Logger: p.log, Registerer: p.registry,
+		Insecure: p.demo != nil, DevLogin: p.demo != nil, Overview: p.overview, Logger: p.log, Registerer: p.registry,
 	})
 }
 

@@ -11,6 +11,7 @@ const (
 	Stream        = "KEYTURN"         // the JetStream stream of states
 	LogPrefix     = "keyturn.rings."  // + ring: where states are appended
 	StatePrefix   = "keyturn.state."  // + ring: where the stream republishes committed appends
+	CanaryPrefix  = "keyturn.canary." // + ring: where verifiers are asked whether they verify a token of the signer; kept by no stream
 	BucketCensus  = "KEYTURN_census"  // KV: <ring>.<replica> → CensusRow
 	BucketKeys    = "KEYTURN_verify"  // KV: <ring>.<instance> → VerifierRow
 	BucketWatch   = "KEYTURN_watch"   // KV: <ring>.<instance> → WatcherRow
@@ -32,6 +33,10 @@ func LogSubject(ring string) string { return LogPrefix + ring }
 
 // StateSubject returns the subject on which committed states of ring are republished.
 func StateSubject(ring string) string { return StatePrefix + ring }
+
+// CanarySubject returns the subject on which verifiers of ring are asked whether
+// they verify what its signer signs.
+func CanarySubject(ring string) string { return CanaryPrefix + ring }
 
 // RowKey returns the key of one process's row in a KV bucket: <ring>.<instance>.
 // Bytes of instance that a KV key can't hold, and the dot that would split it,
