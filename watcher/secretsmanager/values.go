@@ -1,0 +1,233 @@
+package secretsmanager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awssm "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/keyturn/keyturn/auth"
+	"github.com/keyturn/keyturn/watcher"
+	"github.com/keyturn/keyturn/watcher/rotation"
+)
+
+// ErrNoValue says that the material of a key can't be had (any more).
+var ErrNoValue = errors.New("value not found")
+
+// value is what one version holds. A version never changes, nor does a value.
+// It shows itself to nobody: the bytes are behind a function, and a
+// [auth.Key] keeps its material to itself.
+type value struct {
+	version string
+	binary  bool          // it was stored as SecretBinary
+	raw     func() []byte // not to be changed
+	parsed  auth.Parsed
+}
+
+// String shows the version alone.
+func (v value) String() string { return "value(version=" + v.version + " [redacted])" }
+
+// GoString is String, for %#v.
+func (v value) GoString() string { return v.String() }
+
+// Format writes String for every verb.
+func (v value) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, v.String()) } // a printer takes everything
+
+// MarshalJSON encodes the string "[redacted]".
+func (v value) MarshalJSON() ([]byte, error) { return []byte(`"[redacted]"`), nil }
+
+// signer returns the index of the key that the value's label is about: the
+// active one of a set, else the only one. An error: the value does not say.
+func (v value) signer() (int, error) {
+	switch {
+	case v.parsed.Active >= 0:
+		return v.parsed.Active, nil
+	case len(v.parsed.Keys) == 1:
+		return 0, nil
+	}
+	return 0, errors.New("it holds several keys and none of them can sign: add the private key that does, and name it in current_kid")
+}
+
+// unusable is a value that was read and that holds no key.
+type unusable struct {
+	version string
+	why     error // quotes nothing of the value
+}
+
+// Error says what is wrong with the value.
+func (u *unusable) Error() string {
+	return fmt.Sprintf("the value of version %s can't be used: %v", u.version, u.why)
+}
+
+// Unwrap returns what is wrong with it.
+func (u *unusable) Unwrap() error { return u.why }
+
+// keysOf reads the keys of a value under the ring's kid rule.
+func keysOf(version string, data []byte, rule watcher.KIDRule) (auth.Parsed, error) {
+	kid := rotation.DeriveKID(version)
+	switch rule.From {
+	case watcher.KIDVersion:
+		if auth.CheckKID(version) == nil {
+			kid = version
+		}
+	case watcher.KIDLiteral:
+		kid = rule.Literal
+	}
+	parsed, err := auth.ParseKeys(data, auth.ParseOptions{KID: kid})
+	if err != nil {
+		return auth.Parsed{}, &unusable{version, err}
+	}
+	if _, err := (value{parsed: parsed}).signer(); err != nil {
+		return auth.Parsed{}, &unusable{version, err}
+	}
+	return parsed, nil
+}
+
+const (
+	// maxValues bounds the values that a Store remembers: what AWS can label,
+	// and what a state can name, several times over.
+	maxValues = 256
+	// askAgain is how long a value is left alone that AWS refuses to hand out:
+	// until somebody has changed a policy or a key, asking is of no use.
+	askAgain = 5 * time.Minute
+)
+
+// cache holds what was read, by version. It is guarded by the Store's mutex.
+type cache struct {
+	held    map[string]held
+	order   []string                 // versions of held, the longest unused first
+	reading map[string]chan struct{} // version → capacity 1: held by whoever reads it
+}
+
+// held is what is known of a version: its value, or why there is none.
+type held struct {
+	value value
+	err   error     // *unusable for ever; a refusal until then
+	until time.Time // zero: for ever
+}
+
+func newCache() cache {
+	return cache{held: map[string]held{}, reading: map[string]chan struct{}{}}
+}
+
+// get returns what is known of the version; ok is false where it has to be read.
+func (c *cache) get(version string, now time.Time) (h held, ok bool) {
+	h, ok = c.held[version]
+	if !ok || !h.until.IsZero() && !now.Before(h.until) {
+		return held{}, false
+	}
+	c.use(version)
+	return h, true
+}
+
+func (c *cache) use(version string) {
+	if i := slices.Index(c.order, version); i >= 0 {
+		c.order = append(slices.Delete(c.order, i, i+1), version)
+	}
+}
+
+func (c *cache) put(version string, h held) {
+	if _, known := c.held[version]; !known {
+		c.order = append(c.order, version)
+	}
+	c.held[version] = h
+	c.use(version)
+	for len(c.order) > maxValues {
+		delete(c.held, c.order[0])
+		c.order = c.order[1:]
+	}
+}
+
+func (c *cache) drop(version string) {
+	delete(c.held, version)
+	c.order = slices.DeleteFunc(c.order, func(v string) bool { return v == version })
+}
+
+// value returns what the version holds. label is one that it carries, so that
+// AWS refuses where it has moved meanwhile ([classMoved]); empty: the version
+// has none. A version that was read once is never read again, and one that AWS
+// refuses to hand out not sooner than askAgain; others have one reader at a time.
+func (s *Store) value(ctx context.Context, version, label string) (value, error) {
+	gate := s.gate(version)
+	select {
+	case gate <- struct{}{}:
+		defer func() { <-gate }()
+	case <-ctx.Done():
+		return value{}, s.failed("GetSecretValue", context.Cause(ctx))
+	}
+	s.mu.Lock()
+	h, ok := s.cache.get(version, time.Now())
+	s.mu.Unlock()
+	if ok {
+		return h.value, h.err
+	}
+	v, err := s.read(ctx, version, label)
+	var broken *unusable
+	switch {
+	case err == nil, errors.As(err, &broken):
+		h = held{value: v, err: err}
+	case classOf(err).refused():
+		h = held{err: err, until: time.Now().Add(askAgain)}
+	default:
+		return value{}, err
+	}
+	s.mu.Lock()
+	s.cache.put(version, h)
+	s.mu.Unlock()
+	return h.value, h.err
+}
+
+func (s *Store) gate(version string) chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	gate, ok := s.cache.reading[version]
+	if !ok {
+		if len(s.cache.reading) >= maxValues { // whoever holds one of these goes on; at worst a version is read twice
+			clear(s.cache.reading)
+		}
+		gate = make(chan struct{}, 1)
+		s.cache.reading[version] = gate
+	}
+	return gate
+}
+
+// read makes one call and parses the answer.
+func (s *Store) read(ctx context.Context, version, label string) (value, error) {
+	in := &awssm.GetSecretValueInput{SecretId: aws.String(s.id), VersionId: aws.String(version)}
+	if label != "" {
+		in.VersionStage = aws.String(label)
+	}
+	out, err := s.client.GetSecretValue(ctx, in)
+	if err != nil {
+		err = s.failed("GetSecretValue", err)
+		s.m.gets.WithLabelValues(s.ring, string(classOf(err))).Inc()
+		return value{}, err
+	}
+	if aws.ToString(out.VersionId) != version || out.SecretString == nil && out.SecretBinary == nil {
+		s.m.gets.WithLabelValues(s.ring, string(classGarbled)).Inc()
+		return value{}, s.count(&failure{op: "GetSecretValue", secret: s.id, class: classGarbled})
+	}
+	data, binary := out.SecretBinary, true
+	if out.SecretString != nil {
+		data, binary = []byte(*out.SecretString), false
+	}
+	v := value{version: version, binary: binary, raw: func() []byte { return data }}
+	if v.parsed, err = keysOf(version, data, s.kid); err != nil {
+		s.m.gets.WithLabelValues(s.ring, "unusable").Inc()
+		return v, err
+	}
+	s.m.gets.WithLabelValues(s.ring, "fine").Inc()
+	return v, nil
+}
+
+// forget drops what is known of a version, so that it is read again.
+func (s *Store) forget(version string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cache.drop(version)
+}
