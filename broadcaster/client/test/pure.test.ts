@@ -210,7 +210,7 @@ describe('refusals', () => {
 
   test('the body is read and stays unread', async () => {
     const response = problem(401, 'kid_unknown', { retryAfterMs: 1500 }, { 'retry-after': '2' })
-    expect(await readProblem(response)).toEqual({ code: 'kid_unknown', error: '', retryAfterMs: 1500 })
+    expect(await readProblem(response)).toEqual({ code: 'kid_unknown', error: '', retryAfterMs: 1500, message: '' })
     expect(response.bodyUsed).toBe(false)
     expect(await response.json()).toMatchObject({ code: 'kid_unknown' })
   })
@@ -225,7 +225,7 @@ describe('refusals', () => {
 
   test('a body that lies about its type says nothing', async () => {
     const lie = new Response('<html>', { status: 401, headers: { 'content-type': 'application/problem+json' } })
-    expect(await readProblem(lie)).toEqual({ code: '', error: '', retryAfterMs: null })
+    expect(await readProblem(lie)).toEqual({ code: '', error: '', retryAfterMs: null, message: '' })
     for (const body of ['null', '[]', '7', '{"code":{"a":1},"retryAfterMs":"x"}']) {
       const odd = new Response(body, { status: 401, headers: { 'content-type': 'application/problem+json' } })
       expect(await readProblem(odd)).toMatchObject({ error: '', retryAfterMs: null })

@@ -3,7 +3,7 @@ import type { Refused } from '../src/verdict'
 import { Act, judge } from '../src/verdict'
 
 const refused = (change: Partial<Refused>): Refused => ({
-  status: 401, code: '', error: '', retryAfterMs: null, attempted: false, replayable: true, mayWait: true, newer: false,
+  status: 401, code: '', error: '', retryAfterMs: null, worded: false, off: false, attempted: false, replayable: true, mayWait: true, newer: false,
   otherClaims: false, stale: false, spent: false, inFlight: false, on403: 'once', ...change,
 })
 const scope = { status: 403, error: 'insufficient_scope' }
@@ -33,8 +33,8 @@ test.each<[string, Partial<Refused>, Act, string?]>([
   ['a 403 refreshes under a stale key only when that is set', { ...scope, on403: 'ifStale' }, Act.give],
   ['a 403 does refresh under a stale key then', { ...scope, on403: 'ifStale', stale: true }, Act.refreshClaims, 'First 403'],
 ])('%s', (_, change, act, line) => {
-  const [got, said = ''] = judge(refused(change))
+  const [got, layer, said = ''] = judge(refused(change))
   expect(got).toBe(act)
   expect(said).toContain(line ?? '')
-  if (!line) expect(said).toBe('')
+  if (!line) expect([layer ?? null, said]).toEqual([null, ''])
 })
