@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/keyturn/keyturn/test/covers"
 )
 
 // answer is what a client sees.
@@ -154,6 +156,7 @@ func TestTheCookieIsReadOnlyWhereItIsNamedAndAfterTheHeader(t *testing.T) {
 }
 
 func TestATokenWhoseKeyCantBeLookedForIsToBeTriedAgain(t *testing.T) {
+	covers.IDs(t, "EDGE-15")
 	a := mustGenerate(t, "a", HS256)
 	ring := NewKeyring(Config{Look: func(context.Context, string) error { return errors.New("store is away") }})
 	if err := ring.Install(Set{Held: []Held{held("1", a, Current)}}); err != nil {

@@ -16,6 +16,8 @@ import (
 	"math/big"
 	"strings"
 	"testing"
+
+	"github.com/keyturn/keyturn/test/covers"
 )
 
 var everyAlgorithm = []string{HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA}
@@ -159,6 +161,7 @@ func TestFingerprintsTellMaterialApartAndNothingElse(t *testing.T) {
 
 // Whatever prints, logs or encodes a value of this package shows no material.
 func TestNoWayOfPrintingShowsMaterial(t *testing.T) {
+	covers.IDs(t, "SEC-05")
 	secret := []byte("canary-6f1e0c-7d42ab-9935ef-b81d")
 	hs, err := NewHMAC("hs", HS256, secret)
 	if err != nil {

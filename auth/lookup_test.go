@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/keyturn/keyturn/test/covers"
 )
 
 // looker is what stands behind a keyring in these tests.
@@ -99,6 +101,7 @@ func (l *looker) find(t *testing.T, kid string) {
 }
 
 func TestAllWhoWaitForAnUnknownKIDShareOneLook(t *testing.T) {
+	covers.IDs(t, "EDGE-15")
 	synctest.Test(t, func(t *testing.T) {
 		l := newLooker(t)
 		l.takes = 2 * time.Second
@@ -127,6 +130,7 @@ func TestAllWhoWaitForAnUnknownKIDShareOneLook(t *testing.T) {
 }
 
 func TestForgedKIDsCauseOneLookInTenSeconds(t *testing.T) {
+	covers.IDs(t, "EDGE-15")
 	synctest.Test(t, func(t *testing.T) {
 		l := newLooker(t)
 		for i := range 350 {

@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"strings"
 	"testing"
+
+	"github.com/keyturn/keyturn/test/covers"
 )
 
 func sha256Hex(s string) string {
@@ -22,6 +24,7 @@ func oct(secret string) string {
 }
 
 func TestWeakSecretsAreNamed(t *testing.T) {
+	covers.IDs(t, "CFG-12")
 	for _, c := range []struct{ secret, alg, want string }{
 		{"0123abcd-short", HS256, "shorter than the 32 bytes"},
 		{"7c1e9b04-55ad-4f3a-9e62-d80b13f7", HS384, "shorter than the 48 bytes"},

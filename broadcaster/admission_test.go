@@ -10,6 +10,8 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/keyturn/keyturn/test/covers"
 )
 
 // refusal is the status and code with which a connection attempt was refused; 101 if it was not.
@@ -35,6 +37,7 @@ func (ho *house) refusal(o dialOption) (status int, code string) {
 }
 
 func TestOnlyPagesOfListedOriginsMayConnect(t *testing.T) {
+	covers.IDs(t, "SEC-09")
 	c := payments(nil)
 	c.Origins = []string{"https://app.example.com", "HTTPS://Upper.Example.com:443", "http://localhost:3000", "http://plain.example:80"}
 	ho := open(t, c)
@@ -101,6 +104,7 @@ func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
 }
 
 func TestAnAddressHasOnlySoManyConnections(t *testing.T) {
+	covers.IDs(t, "SEC-09")
 	c := payments(newVerifier("k1"))
 	c.Limits = Limits{PerAddress: 5, UnauthenticatedPerAddress: 2}
 	ho := open(t, c)

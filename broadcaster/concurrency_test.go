@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/keyturn/keyturn/auth"
+	"github.com/keyturn/keyturn/test/covers"
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
 
@@ -106,6 +107,7 @@ func gather(t *testing.T, reg *prometheus.Registry) map[string]float64 {
 }
 
 func TestMetricsCountWhatHappens(t *testing.T) {
+	covers.IDs(t, "STAT-05")
 	reg := prometheus.NewRegistry()
 	c := payments(newVerifier("k1"))
 	c.Registerer = reg
@@ -137,6 +139,7 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 }
 
 func TestNoTokenOrSubjectIsLogged(t *testing.T) {
+	covers.IDs(t, "LOG-22", "SEC-05")
 	core, logs := observer.New(zap.DebugLevel)
 	c := payments(newVerifier("k1"))
 	c.Logger = zap.New(core)

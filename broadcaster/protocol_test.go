@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/keyturn/keyturn/test/covers"
 )
 
 type frameFixture struct {
@@ -50,6 +52,7 @@ var serverFrames = map[string]func() any{
 }
 
 func TestTheServersFramesAreThoseOfTheFixtures(t *testing.T) {
+	covers.IDs(t, "SEC-09")
 	seen := map[string]bool{}
 	for _, f := range fixtures[frameFixture](t, "frames.json") {
 		var kind struct{ Type string }

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/keyturn/keyturn/auth"
+	"github.com/keyturn/keyturn/test/covers"
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
 
@@ -153,6 +154,7 @@ func TestATokenOfAnotherSubjectEndsTheConnection(t *testing.T) {
 }
 
 func TestARefusedTokenIsNamedAndClosesWith4401(t *testing.T) {
+	covers.IDs(t, "SEC-09")
 	v := newVerifier("k1")
 	ho := open(t, payments(v))
 	s := state(nowRev(), "k1")
@@ -380,6 +382,7 @@ func TestAFailedRefreshIsCountedUntilTheNextWelcome(t *testing.T) {
 }
 
 func TestTheCensusSaysWhoWaitsAndWhoMoved(t *testing.T) {
+	covers.IDs(t, "STAT-07")
 	ho := open(t, payments(newVerifier("k1", "k2")))
 	rev := nowRev()
 	ho.Apply(state(rev, "k2", "k1:retiring"))

@@ -14,12 +14,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keyturn/keyturn/test/covers"
 	"github.com/keyturn/keyturn/test/harness"
 )
 
 // The secret of a ring stays in its store: it shows up in nothing that the
 // real binary prints, sends or keeps besides, through every kind of turn.
 func TestACanarySecretLeavesTheStoreByNoWay(t *testing.T) {
+	covers.IDs(t, "SEC-05")
 	t.Parallel()
 	binary, dir := harness.Build(t), filepath.Join(t.TempDir(), "data")
 	if err := os.Mkdir(dir, 0o700); err != nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keyturn/keyturn/test/covers"
 	"github.com/keyturn/keyturn/test/harness"
 	"github.com/keyturn/keyturn/watcher/rollout"
 	"github.com/keyturn/keyturn/watcher/rotation"
@@ -16,6 +17,7 @@ const crowdSize = 1000
 // These three stay in one test and one crowd: to sign a thousand browsers in
 // costs more than the rotations do.
 func TestAThousandBrowsersCallingAProtectedAPI(t *testing.T) {
+	covers.IDs(t, "PERF-06", "PERF-08", "ACC-16")
 	const perSecond = 400
 	s := harness.Start(t, harness.Options{PerSecond: perSecond, SignAfter: 2 * time.Second, Beacon: 5 * time.Second})
 	crowd := harness.Gather(t, s.URL, harness.Ring, crowdSize, 2*time.Second, nil)

@@ -10,6 +10,7 @@ import (
 	"github.com/keyturn/keyturn/auth"
 	"github.com/keyturn/keyturn/auth/natskeys"
 	"github.com/keyturn/keyturn/broadcaster/natsfeed"
+	"github.com/keyturn/keyturn/test/covers"
 	"github.com/keyturn/keyturn/test/natstest"
 	"github.com/keyturn/keyturn/watcher/natslog"
 	"github.com/keyturn/keyturn/watcher/rotation"
@@ -65,6 +66,7 @@ func (f *flock) verifier(instance string, secret auth.Key) *natskeys.Source {
 }
 
 func TestACanaryTellsWhoHoldsOtherMaterialThanTheSigner(t *testing.T) {
+	covers.IDs(t, "CFG-09")
 	f := newFlock(t)
 	right, err := auth.Generate("kid-a", auth.HS256)
 	must(t, err)

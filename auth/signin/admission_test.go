@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/keyturn/keyturn/test/covers"
 )
 
 // arrivals are the moments at which something happened, since the test's start.
@@ -37,6 +39,7 @@ func (a *arrivals) busiest() int {
 func (a *arrivals) last() time.Duration { return a.at[len(a.at)-1] }
 
 func TestTenThousandCallersAreAdmittedAtTheRate(t *testing.T) {
+	covers.IDs(t, "PERF-06")
 	const callers, share = 10_000, 100.0
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()

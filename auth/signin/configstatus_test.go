@@ -8,9 +8,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/keyturn/keyturn/test/covers"
 )
 
 func TestTheConfigurationIsToldToThoseWhoAreSignedIn(t *testing.T) {
+	covers.IDs(t, "CFG-05")
 	s := newStand(t)
 	told := Overview{Ring: "payments", KID: "one", Pending: []string{"two"}, Retiring: []string{}, Strong: true, Match: true,
 		Verifiers: Agreement{Reporting: 2, Agreeing: 2}, Locked: []string{}, Version: "1"}

@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/keyturn/keyturn/test/covers"
 )
 
 func segment(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
@@ -15,6 +17,7 @@ func fakeToken(payload string) string {
 }
 
 func TestAHintIsCheckedInOrder(t *testing.T) {
+	covers.IDs(t, "OAU-15")
 	const form, broken, object, sub = "Invalid token format", "Malformed token", "Invalid token payload", "Missing or invalid 'sub' claim in token"
 	for _, c := range []struct{ name, token, want string }{
 		{"good", fakeToken(`{"sub":"alice"}`), ""},
@@ -45,6 +48,7 @@ func TestAHintIsCheckedInOrder(t *testing.T) {
 }
 
 func TestTheHeaderComesBeforeTheCookie(t *testing.T) {
+	covers.IDs(t, "OAU-16")
 	for _, c := range []struct{ name, header, cookie, want string }{
 		{"neither", "", "", ""},
 		{"header", "Bearer one", "", "one"},

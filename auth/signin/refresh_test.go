@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"github.com/keyturn/keyturn/auth"
+	"github.com/keyturn/keyturn/test/covers"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
 func TestARefreshGivesAFreshTokenAndANewCredential(t *testing.T) {
+	covers.IDs(t, "REF-01", "STAT-05", "FUT-3")
 	s := newStand(t)
 	r := s.replica(nil)
 	in := r.login("alice", "user")
@@ -50,6 +52,7 @@ func TestARefreshGivesAFreshTokenAndANewCredential(t *testing.T) {
 }
 
 func TestTheCookieIsForThisHostAndNoScript(t *testing.T) {
+	covers.IDs(t, "SEC-01")
 	s := newStand(t)
 	for _, insecure := range []bool{false, true} {
 		r := s.replica(func(c *Config) { c.Insecure = insecure })
@@ -68,6 +71,7 @@ func TestTheCookieIsForThisHostAndNoScript(t *testing.T) {
 }
 
 func TestTabsAndReplicasInARaceGetTheSameSuccessor(t *testing.T) {
+	covers.IDs(t, "REF-14", "FUT-3")
 	s := newStand(t)
 	replicas := []*replica{s.replica(nil), s.replica(nil)}
 	cookie := replicas[0].login("alice").cookie
@@ -203,6 +207,7 @@ func TestASessionEndsAtItsTime(t *testing.T) {
 }
 
 func TestClaimsAreReadAtEachRefresh(t *testing.T) {
+	covers.IDs(t, "REF-02")
 	s := newStand(t)
 	r := s.replica(nil)
 	cookie := r.login("alice", "user").cookie
@@ -362,6 +367,7 @@ func TestALostKeyIsReplacedAndSessionsStay(t *testing.T) {
 }
 
 func TestTheBucketKeepsNoSecretAndForgets(t *testing.T) {
+	covers.IDs(t, "SEC-05")
 	s := newStand(t)
 	r := s.replica(nil)
 	in := r.login("alice@example.com", "user")

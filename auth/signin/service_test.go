@@ -9,9 +9,12 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/keyturn/keyturn/test/covers"
 )
 
 func TestLogoutEndsTheSessionForGood(t *testing.T) {
+	covers.IDs(t, "SEC-07")
 	s := newStand(t)
 	r := s.replica(nil)
 	in := r.login("alice")
@@ -44,6 +47,7 @@ func TestALogoutOfAPageThatIsGoneEndsTheSession(t *testing.T) {
 }
 
 func TestALogoutBeatsTheRefreshesUnderWay(t *testing.T) {
+	covers.IDs(t, "EDGE-02", "SEC-07")
 	s := newStand(t)
 	a, b := s.replica(nil), s.replica(nil)
 	for range 10 {
@@ -72,6 +76,7 @@ func TestALogoutBeatsTheRefreshesUnderWay(t *testing.T) {
 }
 
 func TestUserinfoTellsWhatTheTokenSays(t *testing.T) {
+	covers.IDs(t, "OAU-17")
 	s := newStand(t)
 	r := s.replica(nil)
 	token := r.login("alice", "user", "boss").grant(t).AccessToken
@@ -110,6 +115,7 @@ func TestUserinfoTellsWhatTheTokenSays(t *testing.T) {
 }
 
 func TestOnlyListedOriginsMayCall(t *testing.T) {
+	covers.IDs(t, "SEC-06")
 	s := newStand(t)
 	r := s.replica(func(c *Config) { c.Origins = []string{"https://app.example.com", "http://localhost:5173"} })
 	cookie := r.login("alice").cookie

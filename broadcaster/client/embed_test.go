@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/keyturn/keyturn/broadcaster/client"
+	"github.com/keyturn/keyturn/test/covers"
 )
 
 func get(t *testing.T, method string, header map[string]string) *http.Response {
@@ -150,6 +151,7 @@ func TestOnlyReadingIsAnswered(t *testing.T) {
 }
 
 func TestTheScriptNamesNoSourceAndCallsNoStranger(t *testing.T) {
+	covers.IDs(t, "SEC-05")
 	for _, never := range []string{"sourceMappingURL", "eval(", "Function(", "innerHTML", "document.write", "localhost"} {
 		if bytes.Contains(client.Script(), []byte(never)) {
 			t.Errorf("the script contains %q", never)

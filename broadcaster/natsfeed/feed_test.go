@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/keyturn/keyturn/broadcaster/natsfeed"
+	"github.com/keyturn/keyturn/test/covers"
 	"github.com/keyturn/keyturn/test/natstest"
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
@@ -58,6 +59,7 @@ func TestAFeedIsNotSyncedBeforeItReadTheHead(t *testing.T) {
 }
 
 func TestAStateThatIsNotNewerIsNotApplied(t *testing.T) {
+	covers.IDs(t, "EDGE-11")
 	nc := natstest.Start(t).Conn(t)
 	s := stream(t, nc)
 	appendRev(t, nc, rev+5)

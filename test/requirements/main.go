@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-
-	"github.com/keyturn/keyturn/test"
 )
 
 // errRed ends a report that was printed whole and has failed or missing rows.
@@ -23,15 +21,20 @@ func main() {
 
 func run(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("requirements", flag.ContinueOnError)
+	list := flags.String("list", filepath.Join("test", "requirements.json"), "file of the requirements")
 	folder := flags.String("outcomes", filepath.Join("bin", "requirements"), "folder with the outcome files of a run")
 	write := flags.String("write", "", "file for the whole report; without it the report is printed")
 	choose := flags.Int("choose", 0, "print this many of the rows that passed, chosen by a hash, and nothing else")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	rows, err := ReadRows(test.Requirements)
+	body, err := os.ReadFile(*list)
 	if err != nil {
-		return fmt.Errorf("test/requirements.json: %w", err)
+		return fmt.Errorf("%w: run it in the folder of the repository, or name the file with -list", err)
+	}
+	rows, err := ReadRows(body)
+	if err != nil {
+		return fmt.Errorf("%s: %w", *list, err)
 	}
 	outcomes, err := ReadOutcomes(os.DirFS(*folder))
 	if err != nil {

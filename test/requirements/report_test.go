@@ -11,9 +11,19 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/keyturn/keyturn/test"
 	"github.com/keyturn/keyturn/test/covers"
 )
+
+const list = "../requirements.json"
+
+func theList(t *testing.T) []byte {
+	t.Helper()
+	body, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
 
 func outcome(verdict string, ids ...string) covers.Outcome {
 	return covers.Outcome{Suite: "go", File: "a_test.go", Test: "TestA|B", IDs: ids, Outcome: verdict}
@@ -77,14 +87,14 @@ func TestRowsAreReadStrictly(t *testing.T) {
 			t.Errorf("%s is read as %v", body, rows)
 		}
 	}
-	rows, err := ReadRows(test.Requirements)
+	rows, err := ReadRows(theList(t))
 	if err != nil || len(rows) != 251 || rows[0].ID != "DET-01" || rows[250].ID != "FUT-9" {
 		t.Errorf("read %d rows of the real file: %v", len(rows), err)
 	}
 }
 
 func TestTheChoiceIsTheSameForTheSameRun(t *testing.T) {
-	rows, err := ReadRows(test.Requirements)
+	rows, err := ReadRows(theList(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +130,7 @@ func TestTheCommandWritesTheReportAndEndsRed(t *testing.T) {
 	}
 	path := filepath.Join(folder, "report.md")
 	var out bytes.Buffer
-	if err := run([]string{"-outcomes", folder, "-write", path}, &out); !errors.Is(err, errRed) {
+	if err := run([]string{"-list", list, "-outcomes", folder, "-write", path}, &out); !errors.Is(err, errRed) {
 		t.Errorf("run: %v, want red", err)
 	}
 	report, err := os.ReadFile(path)
@@ -130,7 +140,7 @@ func TestTheCommandWritesTheReportAndEndsRed(t *testing.T) {
 	if !strings.Contains(out.String(), "missing DET-02") || !strings.Contains(string(report), "| DET-01 | pass |") {
 		t.Errorf("printed\n%s", out.String())
 	}
-	if err := run([]string{"-outcomes", filepath.Join(folder, "none")}, &out); err == nil {
+	if err := run([]string{"-list", list, "-outcomes", filepath.Join(folder, "none")}, &out); err == nil {
 		t.Error("a folder that is not there is a report")
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/keyturn/keyturn/test/covers"
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
 
@@ -290,6 +291,7 @@ func TestGroupsMayRead(t *testing.T) {
 }
 
 func TestAWeakSecretIsAcceptedOnlyWhereItIsInUse(t *testing.T) {
+	covers.IDs(t, "CFG-12")
 	weak := func(kid, stage string) string {
 		return key("kid", kid, "stage", stage, "alg", "HS256", "secret", "c2VjcmV0")
 	}

@@ -6,11 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keyturn/keyturn/test/covers"
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
 
 // Every row, from the plainest state that can come to it.
 func TestEveryRowHasItsTypeAndItsKeys(t *testing.T) {
+	covers.IDs(t, "FUT-6")
 	other := func(kid, material string) func(*rotation.Seen) {
 		return func(s *rotation.Seen) { s.KID, s.Print = kid, rotation.Print(material) }
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keyturn/keyturn/test/covers"
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
 
@@ -127,6 +128,7 @@ func TestAnEndIsPushedBackNeverForward(t *testing.T) {
 }
 
 func TestTheRefreshWindowFollowsTheConnections(t *testing.T) {
+	covers.IDs(t, "PERF-06")
 	tests := []struct {
 		name        string
 		connections int
