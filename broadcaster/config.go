@@ -30,6 +30,9 @@ type Verifier interface {
 type Ring struct {
 	Name   string   // as rotation.CheckRing wants it
 	Verify Verifier // nil: public, anybody of a known origin may listen, and no token is asked for
+	// PerSecond is how many refreshes the issuer admits in a second: refreshes
+	// after changed permissions are spread so. Zero: 200.
+	PerSecond float64
 }
 
 // Limits bound what strangers can take. In each field zero means the default
@@ -67,6 +70,8 @@ type Config struct {
 	Logger         *zap.Logger           // nil: silent
 	Registerer     prometheus.Registerer // nil: metrics are kept but not registered
 }
+
+const defaultPerSecond = 200
 
 // Times of the protocol.
 const (

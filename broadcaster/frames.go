@@ -56,6 +56,12 @@ type refreshPlan struct {
 	WindowMs int64 `json:"windowMs"`
 }
 
+// claimsFrame says that the permissions of the connection's subject changed.
+type claimsFrame struct {
+	Type string `json:"type"` // "claims"
+	refreshPlan
+}
+
 type drainFrame struct {
 	Type     string `json:"type"` // "drain"
 	WithinMs int64  `json:"withinMs"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -30,6 +31,7 @@ type Hub struct {
 	only    *ring            // the ring of requests that name none; nil: there are several
 	nowhere *ring            // takes connections whose ring is missing, to tell them so
 	epoch   time.Time        // begin of the hub's clock
+	seed    maphash.Seed     // of the digests that tell subjects apart
 
 	changed  chan struct{} // capacity 1: wake-ups coalesce
 	dirty    atomic.Bool   // the census changed and nobody was told
@@ -64,7 +66,7 @@ func New(c Config) (*Hub, error) {
 		return nil, fmt.Errorf("configure hub: %w", err)
 	}
 	h := &Hub{
-		config: c, log: c.Logger, origins: allowed, upgrader: newUpgrader(),
+		config: c, log: c.Logger, origins: allowed, upgrader: newUpgrader(), seed: maphash.MakeSeed(),
 		rings: make(map[string]*ring, len(c.Rings)), epoch: time.Now(),
 		changed: make(chan struct{}, 1), emptied: make(chan struct{}, 1),
 		jobs: make(chan *job, jobsAhead), looks: make(chan struct{}, maxLooks),
@@ -109,6 +111,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	helpers.Go(func() { settle(over) })
 	for _, r := range h.rings {
 		helpers.Go(func() { r.pushes(stop) })
+		helpers.Go(func() { r.tellClaims(stop) })
 	}
 	for range runtime.GOMAXPROCS(0) {
 		helpers.Go(h.work)

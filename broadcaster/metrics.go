@@ -15,6 +15,7 @@ type metrics struct {
 	closes   *prometheus.CounterVec // ring, reason: names of close codes, by_client
 	refused  *prometheus.CounterVec // code: of HTTP problems
 	slow     prometheus.Counter
+	claims   *prometheus.CounterVec   // ring
 	pushes   *prometheus.HistogramVec // ring; seconds
 }
 
@@ -30,6 +31,7 @@ func newMetrics(h *Hub, reg prometheus.Registerer) (*metrics, error) {
 		refusals: counter("refusals_total", "Error frames sent, by their code.", "ring", "code"),
 		closes:   counter("closes_total", "Close frames sent, by their reason.", "ring", "reason"),
 		refused:  counter("handshakes_refused_total", "Handshakes refused, by the code of the problem.", "code"),
+		claims:   counter("claims_told_total", "Connections told that the permissions of their subject changed.", "ring"),
 		slow: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: "keyturn", Subsystem: "hub", Name: "slow_total",
 			Help: "Connections ended because they could not be written for two seconds.",
@@ -43,7 +45,7 @@ func newMetrics(h *Hub, reg prometheus.Registerer) (*metrics, error) {
 	if reg == nil {
 		return m, nil
 	}
-	all := []prometheus.Collector{m.upgrades, m.welcomes, m.refusals, m.closes, m.refused, m.slow, m.pushes}
+	all := []prometheus.Collector{m.upgrades, m.welcomes, m.refusals, m.closes, m.refused, m.slow, m.claims, m.pushes}
 	for name, r := range h.rings {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: "keyturn", Subsystem: "hub", Name: "connections",

@@ -1,6 +1,7 @@
 package broadcaster
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,9 @@ type ring struct {
 	slots  []slot   // connections by the second of their beacon
 	count  atomic.Int64
 	wake   chan struct{} // capacity 1: there is something to push; wake-ups coalesce
+
+	perSecond float64 // refreshes that the issuer admits
+	changes   changes
 
 	frame atomic.Pointer[frame] // newest; nil before any state is known
 
@@ -63,6 +67,9 @@ func newRing(h *Hub, r Ring, slots int) *ring {
 		slots: make([]slot, slots),
 		wake:  make(chan struct{}, 1),
 		keys:  make(map[string]*keyRef),
+
+		perSecond: cmp.Or(max(r.PerSecond, 0), defaultPerSecond),
+		changes:   changes{wake: make(chan struct{}, 1), subjects: make(map[uint64]struct{})},
 	}
 }
 

@@ -22,14 +22,14 @@ type session struct {
 	id       uint64   // names it in frames and logs, and chooses its slot
 	index    int      // in its slot's members; guarded by the slot
 
-	mu      sync.Mutex
-	rest    []byte   // what the peer is still owed: the tail of a frame, then whole frames
-	since   int64    // since when rest could not be written, on the hub's clock; 0: it could
-	armed   int64    // the tick of its earliest alarm; 0: none
-	key     *keyRef  // verified its token; nil: not authenticated
-	until   int64    // authenticated: Unix ms of the last tick within the token's grace; else hub's clock: auth deadline, end of lingering
-	rev     int64    // of the newest state it was sent
-	subject [16]byte // digest of the token's iss and sub
+	mu    sync.Mutex
+	rest  []byte   // what the peer is still owed: the tail of a frame, then whole frames
+	since int64    // since when rest could not be written, on the hub's clock; 0: it could
+	armed int64    // the tick of its earliest alarm; 0: none
+	key   *keyRef  // verified its token; nil: not authenticated
+	until int64    // authenticated: Unix ms of the last tick within the token's grace; else hub's clock: auth deadline, end of lingering
+	rev   int64    // of the newest state it was sent
+	who   identity // whom its token speaks for
 
 	frames    bucket
 	authFrom  uint32 // when the present minute of auths began, seconds of the hub's clock

@@ -2,9 +2,9 @@ package broadcaster
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math/rand/v2"
 	"time"
 
@@ -120,16 +120,16 @@ func (s *session) answer(t *auth.Token, err error) {
 		s.refuseLocked(fateCode(f), s.ring.retryAfter(now))
 		return
 	}
-	subject := subjectOf(t)
+	who := h.identity(t)
 	first := s.key == nil
-	if !first && subject != s.subject {
+	if !first && who != s.who {
 		s.closeLocked(closeForbidden, nil)
 		return
 	}
 	if first {
 		h.addresses.authenticated(s.address)
 	}
-	s.key, s.subject, s.failed = key, subject, false
+	s.key, s.who, s.failed = key, who, false
 	s.until = end
 	h.metrics.welcomes.WithLabelValues(s.ring.name).Inc()
 	frame := mustTextFrame(s.welcomeLocked(t, now))
@@ -192,10 +192,12 @@ func (s *session) turnAwayLocked(err error, now time.Time) {
 // backoff is the least wait after 1013.
 const backoff = 10 * time.Second
 
-// subjectOf is a digest of who a token speaks for, so that the session need
-// not keep the names.
-func subjectOf(t *auth.Token) (digest [16]byte) {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s%s", len(t.Issuer), t.Issuer, t.Subject))
-	copy(digest[:], sum[:])
-	return digest
+// identity is whom a token speaks for, as digests, so that a session need not
+// keep the names. They are keyed: nobody can choose a name that is another's.
+type identity struct{ issuer, subject uint64 }
+
+func (h *Hub) identity(t *auth.Token) identity {
+	return identity{issuer: h.digest(t.Issuer), subject: h.digest(t.Subject)}
 }
+
+func (h *Hub) digest(name string) uint64 { return maphash.String(h.seed, name) }

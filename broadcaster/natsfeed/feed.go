@@ -37,6 +37,10 @@ type Config struct {
 	// connected and some watcher looked at the store lately. It is called on
 	// each change and once at the start, from Run's goroutine. May be nil.
 	Live func(ring string, live bool)
+	// Claims is told whose permissions changed ([rotation.ClaimsChange]). Such
+	// news are kept nowhere: none comes of the time before Run or without NATS.
+	// It is called from the connection's goroutine and must not block. May be nil.
+	Claims func(ring, subject string)
 	// Every is the pause between reads of the log's heads; zero: 10 s.
 	Every  time.Duration
 	Logger *zap.Logger // nil: none
@@ -94,6 +98,13 @@ func (f *Feed) Run(ctx context.Context) error {
 		return fmt.Errorf("feed: subscribe to %s*: %w", rotation.StatePrefix, err)
 	}
 	defer func() { _ = sub.Unsubscribe() }() // fails only where the connection is gone, and the subscription with it
+	if f.c.Claims != nil {
+		news, err := f.nc.Subscribe(rotation.ClaimsPrefix+"*", f.changed)
+		if err != nil {
+			return fmt.Errorf("feed: subscribe to %s*: %w", rotation.ClaimsPrefix, err)
+		}
+		defer func() { _ = news.Unsubscribe() }() // as above
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var reader sync.WaitGroup
 	reader.Go(func() { f.readLoop(ctx) })
@@ -150,6 +161,39 @@ func (f *Feed) pushed(m *nats.Msg) {
 		return
 	}
 	f.board.offer(s)
+}
+
+// changed takes a change of permissions. It runs on the connection's goroutine.
+func (f *Feed) changed(m *nats.Msg) {
+	ring := strings.TrimPrefix(m.Subject, rotation.ClaimsPrefix)
+	if !slices.Contains(f.c.Rings, ring) {
+		return
+	}
+	c, err := rotation.DecodeClaimsChange(m.Data)
+	if err != nil {
+		f.c.Logger.Warn("change of permissions ignored", zap.String("ring", ring), zap.Error(err))
+		return
+	}
+	f.c.Claims(ring, c.Subject)
+}
+
+// TellClaims tells every feed of the ring that what a subject may do has
+// changed. It returns once the server has the news; who is not connected then
+// misses them.
+func TellClaims(ctx context.Context, nc *nats.Conn, ring, subject string) error {
+	data, err := rotation.EncodeClaimsChange(rotation.ClaimsChange{Subject: subject})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	if err := nc.Publish(rotation.ClaimsSubject(ring), data); err != nil {
+		return fmt.Errorf("tell changed claims of ring %s: %w", ring, err)
+	}
+	if err := nc.FlushWithContext(ctx); err != nil {
+		return fmt.Errorf("tell changed claims of ring %s: %w", ring, err)
+	}
+	return nil
 }
 
 func (f *Feed) readSoon() {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/keyturn/keyturn/auth"
 	"github.com/keyturn/keyturn/broadcaster/natsfeed"
 	"github.com/keyturn/keyturn/watcher/admin"
@@ -21,6 +23,7 @@ type backend struct {
 	rings  map[string]*ring
 	board  *board
 	rows   *natsfeed.Rows
+	conn   *nats.Conn
 }
 
 // Names implements admin.Rings.

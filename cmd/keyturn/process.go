@@ -186,7 +186,7 @@ func (p *process) newHub() error {
 	c := p.config.Broadcast
 	var rings []broadcaster.Ring
 	for _, name := range p.broadcastRings() {
-		r := broadcaster.Ring{Name: name}
+		r := broadcaster.Ring{Name: name, PerSecond: p.rings[name].config.Refresh.PerSecond}
 		if c.Verify == "local" {
 			r.Verify = p.rings[name]
 		}
@@ -226,7 +226,7 @@ func (p *process) broadcastRings() []string {
 
 // newAPI makes the admin API.
 func (p *process) newAPI() error {
-	p.backend = &backend{config: p.config, rings: p.rings, board: p.board, rows: p.spine.rows}
+	p.backend = &backend{config: p.config, rings: p.rings, board: p.board, rows: p.spine.rows, conn: p.spine.conn}
 	tokens := make([]admin.Token, 0, len(p.config.Admin.Tokens))
 	for _, t := range p.config.Admin.Tokens {
 		hash, err := hex.DecodeString(t.SHA256)
@@ -240,7 +240,7 @@ func (p *process) newAPI() error {
 	}
 	p.api = admin.New(admin.Config{
 		Tokens: tokens, Rings: p.backend, Rows: p.spine.rows, States: p.board,
-		Rotator: p.backend, Minter: p.backend, Logger: p.log,
+		Rotator: p.backend, Teller: p.backend, Minter: p.backend, Logger: p.log,
 	})
 	return nil
 }

@@ -91,7 +91,7 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		a.devCommand(), a.serveCommand(),
-		a.rotateCommand(), a.statusCommand(), a.checkCommand(), a.tailCommand(), a.tokenCommand(),
+		a.rotateCommand(), a.statusCommand(), a.checkCommand(), a.tailCommand(), a.claimsCommand(), a.tokenCommand(),
 		a.decodeCommand(), a.clientCommand(), a.adminTokenCommand(), a.versionCommand(), a.referenceCommand(),
 	)
 	return root

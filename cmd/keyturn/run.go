@@ -119,6 +119,7 @@ func (p *process) startHub() error {
 				r.outlives.nudge()
 			}
 		},
+		Claims: p.hub.ClaimsChanged,
 		Live: func(ring string, live bool) {
 			p.hub.SetLive(ring, live)
 			p.board.setLive(ring, live)

@@ -162,6 +162,22 @@ func (s *Server) mint(c call) *Problem {
 	return nil
 }
 
+// tellClaims has the live connections of a subject told that its permissions
+// changed. That nobody is connected is no error: nobody needs to be told.
+func (s *Server) tellClaims(c call) *Problem {
+	subject := c.r.PathValue("subject")
+	if !plainText(subject, maxSubject) {
+		return NewProblem(http.StatusBadRequest, "bad_request", "subject: want 1 to 256 printable characters")
+	}
+	if err := s.config.Teller.TellClaims(c.r.Context(), c.ring, subject); err != nil {
+		return problemOf(err)
+	}
+	// Not the subject: it may be a person's address.
+	s.log.Info("claims_told", zap.String("who", c.who.Name), zap.String("ring", c.ring))
+	writeJSON(c.w, Told{Ring: c.ring})
+	return nil
+}
+
 // readBody reads one JSON object strictly: what it does not know is a slip
 // that would otherwise do something else than was meant. An empty body is {}.
 func readBody(r *http.Request, into any) *Problem {

@@ -34,6 +34,7 @@ type daemon struct {
 	more     chan struct{}
 	list     []rotation.State
 	lastMint []string
+	told     []string // ring, subject
 }
 
 func (d *daemon) Names() []string { return []string{"demo", "other"} }
@@ -95,9 +96,14 @@ func (d *daemon) Mint(_ context.Context, _, subject string, roles []string, life
 	return Minted{Token: "minted-canary", Key: "b", KID: "b"}, nil
 }
 
+func (d *daemon) TellClaims(_ context.Context, ring, subject string) error {
+	d.told = append(d.told, ring, subject)
+	return d.fail
+}
+
 // tokens: name → text of a token with that name as its only right.
 func tokens() (list []Token) {
-	for _, right := range []string{View, Rotate, Compromise, Mint} {
+	for _, right := range []string{View, Rotate, Compromise, Claims, Mint} {
 		can := []string{View, right}
 		if right == Mint {
 			can = []string{Mint}
@@ -111,7 +117,7 @@ func newTest(t *testing.T, d *daemon, list []Token) (*Server, *observer.Observed
 	t.Helper()
 	d.more = make(chan struct{})
 	core, logs := observer.New(zap.DebugLevel)
-	s := New(Config{Tokens: list, Rings: d, Rows: d, States: d, Rotator: d, Minter: d, Logger: zap.New(core)})
+	s := New(Config{Tokens: list, Rings: d, Rows: d, States: d, Rotator: d, Teller: d, Minter: d, Logger: zap.New(core)})
 	t.Cleanup(s.Close)
 	return s, logs
 }

@@ -46,6 +46,11 @@ type Minter interface {
 	Mint(ctx context.Context, ring, subject string, roles []string, lifetime time.Duration) (Minted, error)
 }
 
+// Teller spreads the news that what a subject may do has changed.
+type Teller interface {
+	TellClaims(ctx context.Context, ring, subject string) error
+}
+
 // Config of a [Server]. All but Minter and Logger must be set.
 type Config struct {
 	Tokens  []Token
@@ -53,6 +58,7 @@ type Config struct {
 	Rows    Rows
 	States  States
 	Rotator Rotator
+	Teller  Teller
 	Minter  Minter      // nil: this daemon holds no key to sign with
 	Logger  *zap.Logger // nil: silent. Who did what is logged here
 }
@@ -82,6 +88,7 @@ func New(c Config) *Server {
 	s.handle("GET /v1/rings/{ring}/states", View, s.states)
 	s.handle("POST /v1/rings/{ring}/rotations", View, s.rotate) // asks for more once it has read what is wanted
 	s.handle("POST /v1/rings/{ring}/tokens", Mint, s.mint)
+	s.handle("POST /v1/rings/{ring}/subjects/{subject}/refresh", Claims, s.tellClaims)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if _, p := identify(r, c.Tokens); p != nil {
 			s.refuse(w, p)

@@ -17,7 +17,7 @@ const (
 	Rotate     = "rotate"     // turn a key as planned
 	Compromise = "compromise" // drop a leaked key at once
 	Approve    = "approve"    // approve what another started
-	Claims     = "claims"     // change a subject's claims
+	Claims     = "claims"     // have a subject's browsers fetch its claims anew
 	Mint       = "mint"       // sign tokens for trying out
 )
 

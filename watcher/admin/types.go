@@ -137,6 +137,11 @@ type MintRequest struct {
 	LifetimeMs int64    `json:"lifetimeMs"` // 0: 15 minutes, the most
 }
 
+// Told answers POST …/subjects/{subject}/refresh.
+type Told struct {
+	Ring string `json:"ring"`
+}
+
 // Minted answers POST …/tokens.
 type Minted struct {
 	Token       string `json:"token"`

@@ -12,6 +12,7 @@ const (
 	LogPrefix     = "keyturn.rings."  // + ring: where states are appended
 	StatePrefix   = "keyturn.state."  // + ring: where the stream republishes committed appends
 	CanaryPrefix  = "keyturn.canary." // + ring: where verifiers are asked whether they verify a token of the signer; kept by no stream
+	ClaimsPrefix  = "keyturn.claims." // + ring: where changes of a subject's permissions are told; kept by no stream
 	BucketCensus  = "KEYTURN_census"  // KV: <ring>.<replica> → CensusRow
 	BucketKeys    = "KEYTURN_verify"  // KV: <ring>.<instance> → VerifierRow
 	BucketWatch   = "KEYTURN_watch"   // KV: <ring>.<instance> → WatcherRow
@@ -37,6 +38,9 @@ func StateSubject(ring string) string { return StatePrefix + ring }
 // CanarySubject returns the subject on which verifiers of ring are asked whether
 // they verify what its signer signs.
 func CanarySubject(ring string) string { return CanaryPrefix + ring }
+
+// ClaimsSubject returns the subject on which changes of permissions are told; see [ClaimsChange].
+func ClaimsSubject(ring string) string { return ClaimsPrefix + ring }
 
 // RowKey returns the key of one process's row in a KV bucket: <ring>.<instance>.
 // Bytes of instance that a KV key can't hold, and the dot that would split it,
