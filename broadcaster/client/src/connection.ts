@@ -290,7 +290,8 @@ export function step(before: Model, [on, id = 0, argument]: Event, roll: number)
       expired()
       break
     case On.token:
-      if (m.waiting === Wait.refresh) connect()
+      // What a refused token was waiting for, whoever brought it.
+      if (m.waiting && m.lastClose === 4401) connect()
       if (m.main) effects.push([Do.auth, m.main])
       if (m.next) effects.push([Do.auth, m.next])
       break

@@ -19,7 +19,8 @@ export interface Core {
   within<T>(ms: number, outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T>
   /** An item of a storage; '' when there is none, or what this page last wrote where storage is switched off. */
   read(area: Area, key: string): string
-  write(area: Area, key: string, value: string): void
+  /** Stores an item, or removes it when value is ''; false when the storage did not take it. */
+  write(area: Area, key: string, value: string): boolean
   /** A random number in [0, 1). */
   roll(): number
 }
@@ -76,11 +77,14 @@ export function createCore(scope: Scope): Core {
     },
     write(area, key, value) {
       try {
-        scope[area].setItem(key, value)
+        if (value) scope[area].setItem(key, value)
+        else scope[area].removeItem(key)
         memory.delete(area + key)
+        return true
       } catch {
         // Storage is switched off or full; this page's memory serves.
         memory.set(area + key, value)
+        return false
       }
     },
     roll: () => scope.Math.random(),

@@ -7,6 +7,9 @@ export type Trigger = 'start' | 'event' | 'claims' | 'expiry' | 'manual' | 'sign
 /** Whether a failure set it off, not a plan or a wish. */
 export const ofFailure = (trigger: Trigger): boolean => /^(40|so)/.test(trigger)
 
+/** Whether the ring's news set it off. */
+const ofNews = (trigger: Trigger): boolean => /^(ev|cl)/.test(trigger)
+
 /**
  * What keeps a failure from becoming a loop: the budget of refreshes that failures cause, the breaker that
  * opens when new tokens are refused, and the memory of the claims that a 403 has already been refreshed for.
@@ -33,8 +36,11 @@ const windowMs = 300_000
 /** The breaker opens for as long when so many new tokens in a row were refused. */
 const breakAfter = 2
 
-/** Builds the guard of a ring. The budget is the browser's (localStorage), the claims the tab's (sessionStorage). */
-export function createGuard(core: Core, ring: string): Guard {
+/**
+ * Builds the guard of a ring. The budget is the browser's (localStorage), the claims the tab's (sessionStorage).
+ * auto: whether anything but a wish and the end of a token's life may cause a refresh.
+ */
+export function createGuard(core: Core, ring: string, auto: () => boolean): Guard {
   const budgetKey = `keyturn:budget:${ring}`
   const claimsKey = `keyturn:403:${ring}`
   let refusals = 0
@@ -45,6 +51,9 @@ export function createGuard(core: Core, ring: string): Guard {
   return {
     open,
     admit(trigger) {
+      if ((ofFailure(trigger) || ofNews(trigger)) && !auto()) {
+        throw new KeyturnError('auto_refresh_off', 'automatic refresh is off (autoRefreshOnError): refresh by hand')
+      }
       if (!ofFailure(trigger)) return
       if (open()) throw new KeyturnError('breaker_open', 'new tokens are being refused: no refresh for five minutes')
       const wall = core.wall()

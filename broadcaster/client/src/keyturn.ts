@@ -4,18 +4,24 @@ import type { ConnectionState } from './connection'
 import { On } from './connection'
 import { createCore, until } from './core'
 import { askApp, askEndpoint } from './endpoint'
+import type { Happening, Trouble } from './episodes'
+import { told, untold } from './episodes'
 import { KeyturnError } from './errors'
 import type { KeyturnEvents, Listener } from './events'
 import { createEvents } from './events'
+import type { Trigger } from './guard'
 import { createGuard } from './guard'
+import { insides } from './inside'
 import { watchPage } from './lifecycle'
 import { authEndpoints, bare, parseOrigins } from './origins'
+import { plain } from './plain'
 import { createPlanner } from './planner'
 import { createRefresher, signedOut } from './refresher'
 import type { Scope } from './scope'
 import type { Settings } from './settings'
 import { configured, defaults } from './settings'
 import { createConnection } from './socket'
+import type { LastError } from './stats'
 import { joinTabs } from './tabs'
 import type { Held } from './vault'
 import { createVault } from './vault'
@@ -41,7 +47,7 @@ export interface Options {
 
 /** The client. All functions may be called at any time and in any number at once. */
 export interface Keyturn {
-  /** Changes settings; unknown names throw, values that will not do become the default. */
+  /** Changes settings; unknown, fixed and locked names throw, values that will not do become the default. */
   configure(changes: Partial<Settings>): void
   /** A token that is good for use, refreshed first if it is about to expire; null when nobody is signed in. */
   getToken(): Promise<string | null>
@@ -81,16 +87,20 @@ export interface Status {
   readonly plannedMs: number | null
   readonly breaker: 'open' | 'closed'
   /**
-   * How often, since the page was loaded. key: `<trigger>.<phase>` of a refresh, `adopted` (a sibling's token),
-   * `failures` (requests refused), `replays`, `blocked` (by a loop guard)
+   * How often, since the page was loaded or the counters were reset. key: `<trigger>.<phase>` of a refresh,
+   * `adopted` (a sibling's token), `failures` (requests refused), `replays`, `blocked` and `blocked.<layer>` (by a
+   * loop guard), `notices` (shown to the user)
    */
   readonly counters: Readonly<Record<string, number>>
 }
 
 /** A token with less life left is not sent any more: it could expire on the way. */
 const lastMomentMs = 2_000
-/** A token with less life left is about to expire. */
-const soonMs = 60_000
+/** Kept for the login page, which shows it and removes it. */
+const hintKey = 'tokenRefreshError'
+const hint = 'Token refresh failed. Please try logging in again.'
+
+const seconds = (ms: number): number => Math.round(ms / 1000)
 
 /** Builds a client and starts it: it asks for a token once, connects, and keeps the token fresh from then on. */
 export function createKeyturn(options: Options = {}, scope: Scope = globalThis as unknown as Scope): Keyturn {
@@ -110,8 +120,12 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   const send = scope.fetch.bind(scope)
   const core = createCore(scope)
   const { emit, on } = createEvents()
-  const guard = createGuard(core, ring)
-  const counters: Record<string, number> = {}
+  const guard = createGuard(core, ring, () => settings.autoRefreshOnError)
+  let counters: Record<string, number> = {}
+  let story = untold
+  let lastError: LastError | null = null
+  let lastTrigger: Trigger | null = null
+  let locked: readonly string[] = []
   const count = (what: string): void => {
     counters[what] = (counters[what] ?? 0) + 1
   }
@@ -124,6 +138,20 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   const browserId = core.read('localStorage', 'keyturn:browser') || `${core.roll()}${core.roll()}`
   core.write('localStorage', 'keyturn:browser', browserId)
   let login = 0
+
+  const happen = (happening: Happening): void => {
+    const { episode } = story
+    story = told(story, happening)
+    if (story.episode !== episode) emit('episode', story.episode)
+  }
+  const failed = (status: number | null, message: string): void => {
+    lastError = { time: core.wall(), status, message: plain(message) }
+  }
+  const trouble = (t: Trouble): void => {
+    if (t.what === 'blocked') count(`blocked.${t.layer}`)
+    if (t.what === 'refused') failed(t.status, t.message || t.code)
+    happen(t)
+  }
 
   const vault = createVault(core, (held) => {
     emit('token', { held: !!held, key: held?.key ?? null, kid: held?.kid ?? null })
@@ -139,6 +167,8 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   const left = (code: string): void => {
     refresher.cancel()
     guard.spend('')
+    for (const place of ['postLoginUrl', 'postRefreshUrl']) core.write('sessionStorage', place, '')
+    if (code === 'signed_out') happen({ what: 'left' })
     emit('sessionended', { code })
   }
 
@@ -152,6 +182,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   const tabs = joinTabs(core, ring, vault, () => {
     count('adopted')
     log('JWT adopted from another tab')
+    happen({ what: 'refresh', phase: 'skipped', trigger: 'event', sound: true })
   }, () => left('signed_out'))
 
   const refresher = createRefresher(core, vault, guard, tabs, (hint, signal) => {
@@ -161,14 +192,28 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
     const { phase, trigger, code = null } = news
     count(`${trigger}.${phase}`)
     emit('refresh', news)
-    if (phase === 'started') log('DynamicAuthManager: Refreshing token...')
-    if (phase === 'done') log('✅ DynamicAuthManager: Token refreshed successfully')
+    if (phase === 'started') {
+      lastTrigger = trigger
+      log('DynamicAuthManager: Refreshing token...')
+    }
+    if (phase === 'done') {
+      log('✅ DynamicAuthManager: Token refreshed successfully')
+      core.write('sessionStorage', hintKey, '')
+    }
     if (phase === 'waiting') debug(`JWT refresh (${trigger}) again in ${news.waitMs} ms`)
-    if (!error) return
     const held = vault.held()
-    log(`JWT refresh (${trigger}): ${error.message}`)
+    const sound = vault.leftMs() > lastMomentMs
     // A page that nobody was signed in to has lost nothing.
-    if (held || phase !== 'ended') {
+    const lost = error && (held || phase !== 'ended')
+    if (lost) {
+      log(`JWT refresh (${trigger}): ${error.message}`)
+      if (phase !== 'blocked') {
+        failed(null, error.message)
+        if (!core.write('sessionStorage', hintKey, hint)) log('[fetchWithAuth] Failed to record token refresh error hint: no storage')
+      }
+    }
+    if (!error || lost) happen({ what: 'refresh', phase, trigger, sound, code: code === 'client_outdated' ? code : error?.code, message: error?.message })
+    if (lost) {
       connection.failed(code!)
       emit('failed', { trigger, code: error.code, reason: code })
     }
@@ -178,12 +223,25 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
 
   const planner = createPlanner(
     core, vault, browserId,
-    (trigger) => refresh(trigger).then(() => true, () => false),
-    (trigger, ms) => log(`${trigger}: JWT refresh planned in ${Math.round(ms)} ms`),
-    () => {
-      log('event: the new JWT still has the old key, the issuer lags')
-      emit('failed', { trigger: 'event', code: 'key_not_current', reason: null })
+    (trigger) => {
+      if (trigger === 'expiry') {
+        log('[AuthContext] Refresh timer triggered')
+        log('[AuthContext] Attempting silent token refresh')
+      }
+      return refresh(trigger).then(() => true, () => false)
     },
+    (trigger, ms) => log(trigger === 'expiry'
+      ? `[AuthContext] Token expires in ${seconds(vault.leftMs())}s, scheduling refresh in ${seconds(ms)}s`
+      : `${trigger}: JWT refresh planned in ${Math.round(ms)} ms`),
+    () => {
+      const code = 'key_not_current'
+      const message = 'the new JWT still has the old key, the issuer lags'
+      log(`event: ${message}`)
+      failed(null, message)
+      happen({ what: 'refresh', phase: 'failed', trigger: 'event', sound: false, code, message })
+      emit('failed', { trigger: 'event', code, reason: null })
+    },
+    () => settings.autoRefreshOnError,
   )
 
   const connection = createConnection(core, options.streamUrl === null ? null : streamUrl.href, {
@@ -207,6 +265,8 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
           guard.spend('')
         }
         emit('state', frame)
+      } else if (type === 'error') {
+        happen({ what: 'outdated', code: frame.code, message: '' })
       }
     },
     changed(state, lastClose) {
@@ -227,8 +287,10 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
       else if (!given && vault.held()) leave('signed_out')
     }
     const held = vault.held()
-    const leftMs = vault.leftMs()
-    const soon = Math.min(soonMs, (held?.ttlMs ?? Infinity) / 2)
+    const { cacheTimeout } = settings
+    // Where nobody told how long a token lives, it is used for so long.
+    const leftMs = held && held.ttlMs === null ? held.receivedAt + cacheTimeout - core.now() : vault.leftMs()
+    const soon = Math.min(settings.refreshThreshold, (held?.ttlMs ?? cacheTimeout) / 2)
     const helpless = options.manual && !settings.refresh && !getToken
     const enough = held && leftMs >= (patient ? soon : lastMomentMs)
     if (enough && leftMs < soon) refresh('expiry').catch(() => {})
@@ -254,10 +316,14 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   watchPage(core, planner.look, connection, refresher)
   begin()
 
-  return Object.freeze<Keyturn>({
+  const keyturn = Object.freeze<Keyturn>({
     configure(changes) {
-      settings = configured(settings, changes)
-      if (!vault.held()) begin()
+      settings = configured(settings, changes, locked)
+      if (changes.autoRefreshOnError === false) {
+        scope.console.warn("🔄 Automatic JWT refresh is off. You'll need to manually refresh the page when JWT secrets change!")
+      }
+      if (vault.held()) planner.look()
+      else begin()
     },
     getToken: async () => (await token(null, true)).held?.token ?? null,
     async refresh() {
@@ -265,7 +331,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
       return (await refresh('manual')).token
     },
     fetch: createAuthFetch({
-      core, send, vault, guard, log, count, token, refresh,
+      core, send, vault, guard, log, count, trouble, token, refresh,
       settings: () => settings,
       stale: planner.stale,
       protects: (to) => origins.includes(to.origin) && !untouched.includes(bare(to.href)),
@@ -301,4 +367,25 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
     },
     on,
   })
+
+  insides.set(keyturn, {
+    core, vault, send, refreshUrl, ring, log, count,
+    settings: () => settings,
+    story: () => ({ failures: story.count, lastError, lastTrigger }),
+    reset() {
+      counters = {}
+      lastError = null
+      happen({ what: 'reset' })
+    },
+    async recover(message) {
+      trouble({ what: 'refused', status: 401, code: '', message })
+      const { token: fresh } = await refresh('401')
+      happen({ what: 'recovered' })
+      return fresh
+    },
+    lock(names) {
+      locked = names
+    },
+  })
+  return keyturn
 }

@@ -34,14 +34,16 @@ const renderMs = 100
 const briefMs = 5_000
 
 /**
- * refresh must not reject, and says whether a token came of it; planned hears of each slot; gaveUp is called when
- * the issuer has answered twice with the old key.
+ * refresh must not reject, and says whether a token came of it; planned hears of each slot and of the end of each
+ * token; gaveUp is called when the issuer has answered twice with the old key; auto says whether news of the ring
+ * may cause refreshes.
  */
 export function createPlanner(
   core: Core, vault: Vault, browserId: string,
   refresh: (trigger: Trigger) => Promise<boolean>,
   planned: (trigger: Trigger, ms: number) => void,
   gaveUp: () => void,
+  auto: () => boolean,
 ): Planner {
   const { now } = core
   let state: State | null = null
@@ -75,8 +77,8 @@ export function createPlanner(
     const all: [number, Trigger][] = []
     const add = (at: number, trigger: Trigger): unknown => all.push([Math.max(at, retryAt), trigger])
     if (!held) return all
-    if (slot !== null && answers < 2 && stale()) add(Math.max(slot, quietUntil), 'event')
-    if (claimsSlot !== null) add(Math.max(claimsSlot, quietUntil), 'claims')
+    if (auto() && slot !== null && answers < 2 && stale()) add(Math.max(slot, quietUntil), 'event')
+    if (auto() && claimsSlot !== null) add(Math.max(claimsSlot, quietUntil), 'claims')
     const left = vault.leftMs()
     if (left < Infinity) add(Math.max(now() + (left > 0 ? left - held.leadMs : renderMs), expiryAt + briefMs), 'expiry')
     return all.sort((a, b) => a[0] - b[0])
@@ -136,6 +138,7 @@ export function createPlanner(
       const held = vault.held()
       if (fresh && held) {
         retryAt = failures = 0
+        if (vault.leftMs() < Infinity) planned('expiry', Math.max(vault.leftMs() - held.leadMs, renderMs))
         // One that was asked for before the claims changed may not have them.
         if (held.receivedAt >= claimsAt) claimsSlot = null
         if (!stale()) gap = gapMs

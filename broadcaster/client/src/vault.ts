@@ -42,6 +42,10 @@ export interface Vault {
   take(answer: Answer, wallAt: number, from: Bearer): Held | null
   /** Adds what the server told of the token of a generation: its key, and the life it has left at most. */
   learn(generation: number, key: string, ttlMs: number): void
+  /** The token in use, or the one that was dropped: whoever brings another is measured by it. */
+  last(): Held | null
+  /** Lets go of the token; the user stays. */
+  drop(): void
   /** Forgets the token. Whatever was asked for before at (Unix ms) is refused from now on. */
   forget(at: number): void
   /** The newest logout known, in Unix ms; grows only. 0: none. */
@@ -55,6 +59,7 @@ const lead = (leftMs: number | null): number => Math.min(300_000, (leftMs ?? Inf
 /** Builds an empty vault; changed is called after each change of the token. */
 export function createVault(core: Core, changed: (held: Held | null) => void): Vault {
   let held: Held | null = null
+  let last: Held | null = null
   let generation = 0
   let login = 0
   let forgotten = 0
@@ -64,6 +69,7 @@ export function createVault(core: Core, changed: (held: Held | null) => void): V
 
   return {
     held: () => held,
+    last: () => last,
     login: () => login,
     forgotten: () => forgotten,
     signedOut: () => out,
@@ -74,17 +80,18 @@ export function createVault(core: Core, changed: (held: Held | null) => void): V
       const { sub, iss, iat, exp } = claims
       const sibling = from === 'sibling'
       if (sibling && wallAt <= forgotten) return null
-      if (held) {
-        const { claims: mine } = held
+      if (last) {
+        const { claims: mine } = last
         const same = mine.sub === sub && mine.iss === iss
-        const newer = answer.token !== held.token && ((iat ?? 0) - (mine.iat ?? 0) || wallAt - held.wallAt) > 0
-        if (same ? from !== 'refresh' && !newer : sibling) return null
+        const newer = answer.token !== last.token && ((iat ?? 0) - (mine.iat ?? 0) || wallAt - last.wallAt) > 0
+        // The app's own token is taken again after a drop; a sibling's would be the dropped one.
+        if (same ? !newer && (sibling || (from === 'app' && held)) : sibling) return null
         if (!same) login++
       }
       const ttlMs = answer.ttlMs ?? (iat && exp && (exp - iat) * 1000)
       const receivedAt = core.now() - Math.max(core.wall() - wallAt, 0)
       out = false
-      held = {
+      held = last = {
         ...answer, kid: answer.kid ?? claims.kid, claims, ttlMs, leadMs: lead(ttlMs), receivedAt,
         wallAt: Math.max(wallAt, forgotten + 1), generation: ++generation,
       }
@@ -95,13 +102,17 @@ export function createVault(core: Core, changed: (held: Held | null) => void): V
       if (held?.generation !== of) return
       // A second of difference is the network's, not the token's.
       const less = ttlMs < leftMs() - 1000 ? { ttlMs: core.now() - held.receivedAt + ttlMs, leadMs: lead(ttlMs) } : {}
-      held = { ...held, key, ...less }
+      held = last = { ...held, key, ...less }
+    },
+    drop() {
+      held = null
+      changed(null)
     },
     forget(at) {
       forgotten = Math.max(forgotten + 1, at)
       login++
       out = true
-      held = null
+      held = last = null
       changed(null)
     },
   }

@@ -133,14 +133,27 @@ describe('the connection', () => {
   test('a refused token: waits as told, refreshes once, and connects with the new one', () => {
     const m = open().feed([On.frame, 1, { type: 'error', code: 'key_retired', retryAfterMs: 7_000 }], [On.closed, 1, 4401])
     expect([m.state, m.timers[Timer.retry]]).toEqual(['backoff', 7_000])
-    // A sibling's token meanwhile does not cut the wait short: many were closed for the same reason.
-    expect(m.feed([On.token]).did(Do.open)).toEqual([])
     expect(m.feed([On.timer, Timer.retry]).did(Do.refresh)).toEqual([0])
     expect(m.feed([On.timer, Timer.retry]).did(Do.refresh)).toEqual([])
     expect(m.feed([On.token]).did(Do.open)).toEqual([2])
     // Refused again: not at once.
     m.roll = 1
     expect(m.feed([On.closed, 2, 4401]).timers[Timer.retry]).toBe(2_000)
+  })
+
+  test.each([
+    ['while it waits as told', []],
+    ['while it is being replaced', [[On.timer, Timer.retry]]],
+    ['after that has failed', [[On.timer, Timer.retry], [On.refreshFailed]]],
+  ] as [string, Event[]][])('a refused token that is replaced %s: comes back at once, for tokens come no faster than the issuer admits them', (_, before) => {
+    const m = open().feed([On.frame, 1, { type: 'error', code: 'key_revoked', retryAfterMs: 60_000 }], [On.closed, 1, 4401], ...before)
+    expect(m.feed([On.token]).did(Do.open)).toEqual([2])
+    expect([m.state, m.timers[Timer.retry]]).toEqual(['connecting', undefined])
+  })
+
+  test.each([1013, 4429, 1006])('a new token does not cut short what close code %i asks for', (code) => {
+    const m = open().feed([On.closed, 1, code])
+    expect(m.feed([On.token]).did(Do.open)).toEqual([])
   })
 
   test('a refused token that could not be replaced: comes back after ten seconds or more', () => {

@@ -259,7 +259,7 @@ describe('settings', () => {
     expect(set).toMatchObject({ refreshDelayMs: 0, maxRetries: 5, debug: true, refreshOn403: 'never' })
     for (const bad of [-1, NaN, 60_001, '1000x', null, {}]) expect(configured(set, { refreshDelayMs: bad }).refreshDelayMs).toBe(500)
     expect(configured(set, { refreshOn403: 'always', getToken: 'x', debug: 1 })).toMatchObject({ refreshOn403: 'once', getToken: null, debug: false })
-    expect(() => configured(set, { refreshUrl: 'https://evil.example' })).toThrow('there is no setting refreshUrl')
+    expect(() => configured(set, { refreshUrl: 'https://evil.example' })).toThrow('refreshUrl is fixed once the client runs')
     expect(() => configured(set, JSON.parse('{"__proto__":1}') as object)).toThrow('no setting')
   })
 })

@@ -220,9 +220,10 @@ describe('a manual page', () => {
 
 test('unknown settings are refused by name, endpoints and origins among them', async () => {
   const tab = await page(new World())
-  for (const name of ['refreshUrl', 'origins', 'streamUrl', 'ring', 'toString']) {
-    expect(() => tab.keyturn.configure({ [name]: 'x' })).toThrow(`there is no setting ${name}`)
+  for (const name of ['refreshUrl', 'origins', 'streamUrl', 'ring', 'endpoint']) {
+    expect(() => tab.keyturn.configure({ [name]: 'x' })).toThrow(`${name} is fixed once the client runs`)
   }
+  expect(() => tab.keyturn.configure({ toString: 'x' } as object)).toThrow('there is no setting toString')
   expect(Object.isFrozen(tab.keyturn)).toBe(true)
 })
 

@@ -90,6 +90,7 @@ class Store implements StorageLike {
   readonly items = new Map<string, string>()
   getItem = (key: string): string | null => this.items.get(key) ?? null
   setItem = (key: string, value: string): void => void this.items.set(key, value)
+  removeItem = (key: string): void => void this.items.delete(key)
 }
 
 /** Web Locks: first come, first served; a steal breaks the holder. */
@@ -278,7 +279,7 @@ export class Tab {
     const listen = (name: string, job: (event: any) => void): void => void (tab.listeners[name] ??= []).push(job)
     const storage = (store: Store): StorageLike => {
       if (!browser.options.storage) throw new DOMException('storage is switched off', 'SecurityError')
-      return browser.options.full ? { getItem: store.getItem, setItem: () => { throw new DOMException('full', 'QuotaExceededError') } } : store
+      return browser.options.full ? { ...store, setItem: () => { throw new DOMException('full', 'QuotaExceededError') } } : store
     }
     const line = (text: string): void => void tab.lines.push(text)
     return {
