@@ -131,7 +131,7 @@ func (f *Fake) getSecretValue(req *request) (answer, error) {
 	live.accessed = f.now().UTC().Truncate(24 * time.Hour)
 	out := answer{"ARN": s.arnIn(req.region), "Name": s.name, "VersionId": v.id, "CreatedDate": seconds(v.created)}
 	if len(v.labels) > 0 {
-		out["VersionStages"] = v.labels
+		out["VersionStages"] = v.sorted()
 	}
 	b, binary := v.value.Reveal()
 	if binary {
@@ -184,9 +184,9 @@ func (f *Fake) listSecretVersionIds(req *request) (answer, error) {
 		if len(v.labels) == 0 && !in.IncludeDeprecated {
 			continue
 		}
-		item := answer{"VersionId": v.id, "CreatedDate": seconds(v.created)}
+		item := answer{"VersionId": v.id, "CreatedDate": seconds(v.created), "KmsKeyIds": []string{first(s.kmsKey, "DefaultEncryptionKey")}}
 		if len(v.labels) > 0 {
-			item["VersionStages"] = v.labels
+			item["VersionStages"] = v.sorted()
 		}
 		list = append(list, item)
 	}

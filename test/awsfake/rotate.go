@@ -77,8 +77,9 @@ func (f *Fake) rotateSecret(req *request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(in.ClientRequestToken) < minTokenLength || len(in.ClientRequestToken) > maxTokenLength {
-		return nil, invalidParameter("ClientRequestToken must be %d-%d characters long.", minTokenLength, maxTokenLength)
+	if err := checkToken(in.ClientRequestToken); err != nil {
+		err.code = "InvalidParameterException" // this operation alone says it by that code
+		return nil, err
 	}
 	config := rotationConfig{days: 30}
 	if s.rotation != nil {

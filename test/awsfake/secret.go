@@ -54,6 +54,9 @@ type version struct {
 	created time.Time
 }
 
+// sorted are the labels in the order in which answers list them.
+func (v *version) sorted() []string { return slices.Sorted(slices.Values(v.labels)) }
+
 // snapshot is a secret as it was until a moment.
 type snapshot struct {
 	until time.Time

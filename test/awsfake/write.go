@@ -114,7 +114,7 @@ func (f *Fake) putSecretValue(req *request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer{"ARN": s.arn, "Name": s.name, "VersionId": put.id, "VersionStages": put.labels}, nil
+	return answer{"ARN": s.arn, "Name": s.name, "VersionId": put.id, "VersionStages": put.sorted()}, nil
 }
 
 // put stores a value as a version. Without labels it becomes AWSCURRENT. A
