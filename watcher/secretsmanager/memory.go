@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -117,19 +116,4 @@ func (a absence) again(now time.Time) (absence, bool) {
 	}
 	a.times++
 	return a, a.times >= goneTimes && now.Sub(a.since) >= goneAfter
-}
-
-// needed returns the versions whose material the state may need, live ones first.
-func needed(prev rotation.State) []string {
-	var versions []string
-	for _, k := range prev.Keys {
-		versions = append(versions, k.Version)
-	}
-	for _, g := range prev.Gone {
-		if g.Version != "" {
-			versions = append(versions, g.Version)
-		}
-	}
-	slices.Sort(versions)
-	return slices.Compact(versions)
 }

@@ -2,10 +2,12 @@ package secretsmanager
 
 import (
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -13,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/keyturn/keyturn/auth"
 	"github.com/keyturn/keyturn/watcher"
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
@@ -57,8 +60,9 @@ type Store struct {
 	pepper   pepper
 	pauses   []time.Duration // between the attempts of one look at a stale replica
 
-	hints   chan struct{} // capacity 1: what changed is asked of AWS, so one hint is as good as ten
-	looking chan struct{} // capacity 1: held while looking, so that looks learn in order
+	hints   chan struct{}         // capacity 1: what changed is asked of AWS, so one hint is as good as ten
+	queue   atomic.Pointer[Queue] // that fills hints; nil: none does
+	looking chan struct{}         // capacity 1: held while looking, so that looks learn in order
 
 	mu           sync.Mutex
 	remembered   identity      // of the secret last seen
@@ -66,7 +70,6 @@ type Store struct {
 	expectations []expectation // what an answer must show unless it is newer than they are
 	missed       absence       // how long there has been no such secret
 	cache        cache         // values by version
-	accepted     map[string]bool
 	alarms       alarms
 }
 
@@ -97,7 +100,7 @@ func Open(secretID string, c Config) (*Store, error) {
 		client: c.Client, log: log.With(zap.String("ring", c.Ring), zap.String("secret", secretID)), m: m,
 		memory: memory(c.Memory), pepper: newPepper(), pauses: stalePauses,
 		hints: make(chan struct{}, 1), looking: make(chan struct{}, 1),
-		cache: newCache(), accepted: make(map[string]bool),
+		cache: newCache(),
 	}
 	if s.remembered, err = s.memory.load(); err != nil {
 		return nil, fmt.Errorf("ring %s: %w", c.Ring, err)
@@ -164,6 +167,11 @@ func (s *Store) Writable() error {
 // function because package fmt prints the fields of a struct, and of a function
 // only its address.
 type pepper func() []byte
+
+// print compares the material of keys inside this process.
+func (p pepper) print(k auth.Key) rotation.Print {
+	return rotation.Print(base64.RawStdEncoding.EncodeToString(k.Fingerprint(p())))
+}
 
 func newPepper() pepper {
 	b := make([]byte, 32)

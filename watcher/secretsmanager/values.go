@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awssm "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"go.uber.org/zap"
 
 	"github.com/keyturn/keyturn/auth"
 	"github.com/keyturn/keyturn/watcher"
@@ -99,27 +100,35 @@ const (
 
 // cache holds what was read, by version. It is guarded by the Store's mutex.
 type cache struct {
-	held    map[string]held
-	order   []string                 // versions of held, the longest unused first
+	kept    map[string]kept
+	prints  map[string][]printed     // version → its keys; stays when the value goes
+	order   []string                 // versions of kept and prints, the longest unused first
 	reading map[string]chan struct{} // version → capacity 1: held by whoever reads it
 }
 
-// held is what is known of a version: its value, or why there is none.
-type held struct {
+// kept is what is known of a version: its value, or why there is none.
+type kept struct {
 	value value
-	err   error     // *unusable for ever; a refusal until then
+	err   error     // *unusable for ever; a refusal or a miss until then
 	until time.Time // zero: for ever
 }
 
-func newCache() cache {
-	return cache{held: map[string]held{}, reading: map[string]chan struct{}{}}
+// printed is one key of a version, by print.
+type printed struct {
+	kid, alg string
+	print    rotation.Print
 }
 
-// get returns what is known of the version; ok is false where it has to be read.
-func (c *cache) get(version string, now time.Time) (h held, ok bool) {
-	h, ok = c.held[version]
-	if !ok || !h.until.IsZero() && !now.Before(h.until) {
-		return held{}, false
+func newCache() cache {
+	return cache{kept: map[string]kept{}, prints: map[string][]printed{}, reading: map[string]chan struct{}{}}
+}
+
+// get returns what is known of the version; ok is false where it has to be
+// read. A miss counts for a version without labels only.
+func (c *cache) get(version, label string, now time.Time) (h kept, ok bool) {
+	h, ok = c.kept[version]
+	if !ok || !h.until.IsZero() && !now.Before(h.until) || label != "" && classOf(h.err) == classAbsent {
+		return kept{}, false
 	}
 	c.use(version)
 	return h, true
@@ -127,31 +136,58 @@ func (c *cache) get(version string, now time.Time) (h held, ok bool) {
 
 func (c *cache) use(version string) {
 	if i := slices.Index(c.order, version); i >= 0 {
-		c.order = append(slices.Delete(c.order, i, i+1), version)
+		c.order = slices.Delete(c.order, i, i+1)
 	}
+	c.order = append(c.order, version)
 }
 
-func (c *cache) put(version string, h held) {
-	if _, known := c.held[version]; !known {
-		c.order = append(c.order, version)
+func (c *cache) put(version string, h kept, prints []printed) {
+	c.kept[version] = h
+	if len(prints) > 0 {
+		c.prints[version] = prints
 	}
-	c.held[version] = h
 	c.use(version)
 	for len(c.order) > maxValues {
-		delete(c.held, c.order[0])
+		delete(c.kept, c.order[0])
+		delete(c.prints, c.order[0])
 		c.order = c.order[1:]
 	}
 }
 
-func (c *cache) drop(version string) {
-	delete(c.held, version)
-	c.order = slices.DeleteFunc(c.order, func(v string) bool { return v == version })
+// known returns the prints of the keys that prev names: name → print.
+func (c *cache) known(prev rotation.State) map[string]rotation.Print {
+	known := make(map[string]rotation.Print, len(prev.Keys))
+	add := func(name, version, kid, alg string) {
+		for _, p := range c.prints[version] {
+			if p.kid == kid && p.alg == alg {
+				known[name] = p.print
+			}
+		}
+	}
+	for _, g := range prev.Gone {
+		add(g.Key, g.Version, g.KID, g.Algorithm)
+	}
+	for _, k := range prev.Keys {
+		add(k.Name, k.Version, k.KID, k.Algorithm)
+	}
+	return known
+}
+
+// forget drops material of versions that are gone for good, and keeps their prints.
+func (c *cache) forget(prev rotation.State, v view) {
+	for _, g := range prev.Gone {
+		live := slices.ContainsFunc(prev.Keys, func(k rotation.Key) bool { return k.Version == g.Version })
+		if !live && v.label(g.Version) == "" {
+			delete(c.kept, g.Version)
+		}
+	}
 }
 
 // value returns what the version holds. label is one that it carries, so that
 // AWS refuses where it has moved meanwhile ([classMoved]); empty: the version
 // has none. A version that was read once is never read again, and one that AWS
-// refuses to hand out not sooner than askAgain; others have one reader at a time.
+// refuses to hand out, or that is without labels and lost, not sooner than in
+// askAgain. Each version has one reader at a time.
 func (s *Store) value(ctx context.Context, version, label string) (value, error) {
 	gate := s.gate(version)
 	select {
@@ -161,25 +197,37 @@ func (s *Store) value(ctx context.Context, version, label string) (value, error)
 		return value{}, s.failed("GetSecretValue", context.Cause(ctx))
 	}
 	s.mu.Lock()
-	h, ok := s.cache.get(version, time.Now())
+	h, ok := s.cache.get(version, label, time.Now())
 	s.mu.Unlock()
 	if ok {
 		return h.value, h.err
 	}
 	v, err := s.read(ctx, version, label)
 	var broken *unusable
-	switch {
+	switch c := classOf(err); {
 	case err == nil, errors.As(err, &broken):
-		h = held{value: v, err: err}
-	case classOf(err).refused():
-		h = held{err: err, until: time.Now().Add(askAgain)}
+		h = kept{value: v, err: err}
+	case c.refused(), c == classAbsent && label == "":
+		h = kept{err: err, until: time.Now().Add(askAgain)}
 	default:
 		return value{}, err
 	}
+	var prints []printed
+	for _, k := range v.parsed.Keys {
+		prints = append(prints, printed{k.KID(), k.Algorithm(), s.pepper.print(k)})
+	}
 	s.mu.Lock()
-	s.cache.put(version, h)
+	s.cache.put(version, h, prints)
 	s.mu.Unlock()
 	return h.value, h.err
+}
+
+// held returns the value of a version that was read before.
+func (s *Store) held(version string) (value, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h, ok := s.cache.kept[version]
+	return h.value, ok && h.err == nil
 }
 
 func (s *Store) gate(version string) chan struct{} {
@@ -222,12 +270,8 @@ func (s *Store) read(ctx context.Context, version, label string) (value, error) 
 		return v, err
 	}
 	s.m.gets.WithLabelValues(s.ring, "fine").Inc()
+	if len(v.parsed.Warnings) > 0 { // they quote nothing of the value
+		s.log.Warn("value of a version is odd", zap.String("version", version), zap.Strings("warnings", v.parsed.Warnings))
+	}
 	return v, nil
-}
-
-// forget drops what is known of a version, so that it is read again.
-func (s *Store) forget(version string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.cache.drop(version)
 }
