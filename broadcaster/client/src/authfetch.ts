@@ -1,5 +1,5 @@
 import type { Engine } from './engine'
-import { attach } from './engine'
+import { attach, isStream } from './engine'
 import type { RecoverParts } from './recover'
 import { createRecover } from './recover'
 
@@ -13,8 +13,6 @@ export interface AuthFetchParts extends RecoverParts {
   readonly protects: (url: URL) => boolean
 }
 
-const isStream = (body: any): boolean => !!(body?.getReader || body?.[Symbol.asyncIterator])
-
 /**
  * A fetch that adds the token to requests to the protected origins, and recovers the refused ones: one refresh,
  * one replay. All others pass through as they are. Whatever happens, the caller gets a response that nobody has
@@ -25,7 +23,8 @@ export function createAuthFetch(p: AuthFetchParts): AuthFetch {
   const { core, send, settings } = p
   const recover = createRecover(p)
   const engine: Engine = {
-    core, recover, settings,
+    recover, settings,
+    core: { now: core.now, after: core.after },
     protects: (url) => p.protects(new URL(url, core.scope.document.baseURI)),
   }
 

@@ -4,7 +4,7 @@ import type { Settings } from './settings'
 
 /** What a client's other carriers, XMLHttpRequest and axios, stand on. */
 export interface Engine {
-  readonly core: Core
+  readonly core: Pick<Core, 'now' | 'after'>
   readonly recover: Recover
   readonly settings: () => Settings
   /** Whether requests to this address, relative to the page's, carry the token. */
@@ -25,3 +25,6 @@ export function engineOf(keyturn: { readonly fetch: object }): Engine {
   if (!engine) throw new TypeError('keyturn: this is no client: pass what createKeyturn returned, or window.keyturn')
   return engine
 }
+
+/** Whether a body is read up by being sent. */
+export const isStream = (body: any): boolean => !!(body?.getReader || body?.[Symbol.asyncIterator])

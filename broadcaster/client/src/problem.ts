@@ -24,10 +24,13 @@ export function challengeError(header: string | null): string {
   return ''
 }
 
-/** A short body that is JSON or plain text, read from a copy; '' for any other. */
+/** Whether a body of this type is looked into: JSON and plain text, no stream of either. */
+export const legible = (type: string | null): boolean => /^(application\/([\w.-]+\+)?json|text\/plain)\b/i.test(type ?? '')
+
+/** A short legible body, read from a copy; '' for any other. */
 async function peek(response: Response): Promise<string> {
   const { headers } = response
-  if (!/^(application\/([\w.-]+\+)?json|text\/plain)\b/i.test(headers.get('content-type') ?? '')) return ''
+  if (!legible(headers.get('content-type'))) return ''
   if (+headers.get('content-length')! > longest) return ''
   const reader = response.clone().body?.getReader()
   const decoder = new TextDecoder()
