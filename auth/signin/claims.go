@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Claims says what a subject may do at this moment. It is asked at sign-in and
@@ -21,6 +22,18 @@ type Subject struct {
 	ID      string         // the sub of their tokens
 	Session string         // names the session; no credential
 	Last    map[string]any // the claims of their last token; at sign-in those that came with it. Not to be changed
+	LastAt  time.Time      // when the source of claims gave Last; zero: unknown
+}
+
+// SessionClaims leaves the claims as they were at sign-in: a changed role
+// reaches nobody before the next one.
+func SessionClaims() Claims { return sessionClaims{} }
+
+type sessionClaims struct{}
+
+// Claims implements [Claims].
+func (sessionClaims) Claims(_ context.Context, who Subject) (map[string]any, error) {
+	return who.Last, nil
 }
 
 // ErrGone says that a subject no longer exists or may no longer sign in.

@@ -52,12 +52,12 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ends := now.Add(s.config.SessionLifetime)
-	answer, err := s.sign(in.Subject, claims, ends, now)
+	answer, err := s.sign(in.Subject, claims.claims, ends, now)
 	if err != nil {
 		s.fail(w, r, cred, err)
 		return
 	}
-	rec := record{Subject: in.Subject, Started: now, Ends: ends, Claims: claims, Current: cred.print()}
+	rec := record{Subject: in.Subject, Started: now, Ends: ends, Claims: claims.claims, ClaimsAt: claims.at, Current: cred.print()}
 	if err := s.bucket.create(r.Context(), cred.session(), rec, now); err != nil {
 		s.fail(w, r, cred, err)
 		return

@@ -64,12 +64,12 @@ func (s *Service) refresh(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now = time.Now()
-	claims, err := s.claims(r.Context(), Subject{ID: held.record.Subject, Session: cred.session(), Last: held.record.Claims})
+	claims, err := s.claims(r.Context(), Subject{ID: held.record.Subject, Session: cred.session(), Last: held.record.Claims, LastAt: held.record.ClaimsAt})
 	if err != nil {
 		s.count(s.fail(w, r, cred, err))
 		return
 	}
-	answer, err := s.sign(held.record.Subject, claims, held.record.Ends, now)
+	answer, err := s.sign(held.record.Subject, claims.claims, held.record.Ends, now)
 	if err != nil {
 		s.count(s.fail(w, r, cred, err))
 		return
@@ -143,7 +143,7 @@ func (s *Service) theft(ctx context.Context, cred credential) error {
 // that present the same one at the same time, one replaces it and all get the
 // same successor. No successor is returned where the one that was given out
 // can't be derived any more, because the server's key was lost meanwhile: its holder still has it.
-func (s *Service) rotate(ctx context.Context, cred credential, held holding, claims map[string]any, now time.Time) (*credential, string, error) {
+func (s *Service) rotate(ctx context.Context, cred credential, held holding, claims told, now time.Time) (*credential, string, error) {
 	for range maxRaces {
 		key := s.bucket.serverKey()
 		next := cred.successor(key)
@@ -187,14 +187,26 @@ type claimsError struct{ err error }
 func (e claimsError) Error() string { return "claims: " + e.err.Error() }
 func (e claimsError) Unwrap() error { return e.err }
 
-func (s *Service) claims(ctx context.Context, who Subject) (map[string]any, error) {
+// told is what a source of claims said, and when.
+type told struct {
+	claims map[string]any
+	at     time.Time
+}
+
+// claims asks the source. One that does not answer is stood in for by what it
+// said last, for Config.ClaimsMaxAge.
+func (s *Service) claims(ctx context.Context, who Subject) (told, error) {
 	ctx, cancel := context.WithTimeout(ctx, claimsTimeout)
 	defer cancel()
 	claims, err := s.config.Claims.Claims(ctx, who)
-	if err != nil {
-		return nil, claimsError{err}
+	switch {
+	case err == nil:
+		return told{claims, time.Now()}, nil
+	case errors.Is(err, ErrGone), who.LastAt.IsZero(), time.Since(who.LastAt) > s.config.ClaimsMaxAge:
+		return told{}, claimsError{err}
 	}
-	return claims, nil
+	s.log.Warn("claims_kept", zap.String("session", brief(who.Session)), zap.Duration("age", time.Since(who.LastAt)), zap.Error(err))
+	return told{who.Last, who.LastAt}, nil
 }
 
 // sign makes the token. It does not outlive its session.

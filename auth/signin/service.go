@@ -19,6 +19,9 @@ type Config struct {
 	Replicas int           // of the bucket; zero: 1
 	Keyring  *auth.Keyring // signs the tokens, and tells whether a caller's present token still works
 	Claims   Claims
+	// ClaimsMaxAge is how long the last claims of a subject stand in for a source
+	// that does not answer. Zero: not at all, its caller comes back later.
+	ClaimsMaxAge time.Duration
 	// Overview tells how the ring is set up, for GET /auth/config-status. Nil: there is no such route.
 	Overview func(context.Context) (Overview, error)
 

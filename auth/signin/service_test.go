@@ -66,7 +66,7 @@ func TestALogoutBeatsTheRefreshesUnderWay(t *testing.T) {
 		}
 		wg.Go(func() { a.call("POST", "/auth/logout", "", cookie) })
 		wg.Wait()
-		if _, _, err := a.rotate(t.Context(), cred, held, nil, time.Now()); !errors.Is(err, errEnded) {
+		if _, _, err := a.rotate(t.Context(), cred, held, told{}, time.Now()); !errors.Is(err, errEnded) {
 			t.Fatalf("a refresh that began before the logout: got %v, want the session ended", err)
 		}
 		if _, _, err := a.bucket.read(t.Context(), cred.session()); !errors.Is(err, errNone) {

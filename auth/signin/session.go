@@ -20,6 +20,8 @@ type record struct {
 	Started time.Time      `json:"started"`
 	Ends    time.Time      `json:"ends"` // absolute; never moved
 	Claims  map[string]any `json:"claims,omitempty"`
+	// ClaimsAt is when the source of claims gave them.
+	ClaimsAt time.Time `json:"claimsAt,omitzero"`
 
 	Current   print     `json:"current"`
 	Previous  print     `json:"previous,omitempty"`
@@ -84,10 +86,10 @@ func (r record) judge(c credential, key serverKey, now time.Time) verdict {
 }
 
 // rotated is the session after c, its current credential, was used.
-func (r record) rotated(c credential, key serverKey, claims map[string]any, now time.Time) record {
+func (r record) rotated(c credential, key serverKey, claims told, now time.Time) record {
 	r.Previous, r.Current = r.Current, c.successor(key).print()
 	r.RotatedAt = now
 	r.Uses++
-	r.Claims = claims
+	r.Claims, r.ClaimsAt = claims.claims, claims.at
 	return r
 }

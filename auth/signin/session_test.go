@@ -12,9 +12,9 @@ func TestACredentialIsJudgedByItsPlaceInTheFamily(t *testing.T) {
 	rec := record{Subject: "alice", Started: t0, Ends: t0.Add(12 * time.Hour), Current: first.print()}
 	used := t0.Add(time.Hour)
 	second := first.successor(key)
-	after := rec.rotated(first, key, nil, used)
+	after := rec.rotated(first, key, told{}, used)
 	third := second.successor(key)
-	late := after.rotated(second, key, nil, used.Add(time.Hour))
+	late := after.rotated(second, key, told{}, used.Add(time.Hour))
 
 	forged := first
 	forged.secret[7]++
@@ -52,7 +52,7 @@ func TestALostKeyLosesNoSession(t *testing.T) {
 	lost, found := newServerKey(), newServerKey()
 	now := time.Unix(1_800_000_000, 0)
 	first := newCredential()
-	rec := record{Ends: now.Add(time.Hour), Current: first.print()}.rotated(first, lost, nil, now)
+	rec := record{Ends: now.Add(time.Hour), Current: first.print()}.rotated(first, lost, told{}, now)
 	if got := rec.judge(first.successor(lost), found, now); got != fresh {
 		t.Errorf("the current credential under another key: got %d, want %d", got, fresh)
 	}
@@ -70,7 +70,7 @@ func TestAUseNeverMovesTheEnd(t *testing.T) {
 	cred := newCredential()
 	rec := record{Started: now, Ends: now.Add(time.Hour), Current: cred.print()}
 	for range 100 {
-		next := rec.rotated(cred, key, nil, now.Add(59*time.Minute))
+		next := rec.rotated(cred, key, told{}, now.Add(59*time.Minute))
 		if !next.Ends.Equal(rec.Ends) || !next.Started.Equal(rec.Started) {
 			t.Fatalf("the session moved: %v to %v", rec.Ends, next.Ends)
 		}
@@ -86,7 +86,7 @@ func TestARecordReadsBackAsItself(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0).UTC()
 	cred := newCredential()
 	rec := record{Subject: "alice", Started: now, Ends: now.Add(time.Hour), Current: cred.print()}
-	rec = rec.rotated(cred, key, map[string]any{"roles": []any{"user"}}, now)
+	rec = rec.rotated(cred, key, told{claims: map[string]any{"roles": []any{"user"}}}, now)
 	b, err := rec.encode()
 	if err != nil {
 		t.Fatal(err)
