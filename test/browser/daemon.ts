@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const binary = fileURLToPath(new URL('../../bin/keyturn', import.meta.url))
+const binary = process.env.TEST_BINARY ?? fileURLToPath(new URL('../../bin/keyturn', import.meta.url))
 
 /** One entry of the file store. */
 export interface Entry {

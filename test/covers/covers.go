@@ -1,7 +1,7 @@
 // Package covers binds a Go test to the IDs of test/requirements.json, as
 // covers.ts does for the TypeScript ones.
 //
-// With KEYTURN_OUTCOMES in the environment each bound test appends one line of
+// With TEST_OUTCOMES in the environment each bound test appends one line of
 // JSON to go.jsonl in that folder when it ends, which is what the report reads;
 // without it nothing is written. Nothing here starts a goroutine.
 package covers
@@ -55,7 +55,7 @@ func IDs(t testing.TB, ids ...string) {
 			t.Fatalf("covers %q, which test/requirements.json does not list", id)
 		}
 	}
-	folder := os.Getenv("KEYTURN_OUTCOMES")
+	folder := os.Getenv("TEST_OUTCOMES")
 	if folder == "" {
 		return
 	}

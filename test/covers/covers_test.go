@@ -10,7 +10,7 @@ import (
 
 func TestAnOutcomeIsOneLineAtTheEndOfTheTest(t *testing.T) {
 	folder := t.TempDir()
-	t.Setenv("KEYTURN_OUTCOMES", folder)
+	t.Setenv("TEST_OUTCOMES", folder)
 	path := filepath.Join(folder, "go.jsonl")
 	t.Run("bound", func(t *testing.T) {
 		IDs(t, "SEC-05", "SEC-09")

@@ -1,5 +1,5 @@
 // A vitest reporter that writes what covers() bound, with each test's outcome, as lines of JSON to
-// $KEYTURN_OUTCOMES/<suite>.jsonl. The suite is the name of the project's folder. Without that variable it does nothing.
+// $TEST_OUTCOMES/<suite>.jsonl. The suite is the name of the project's folder. Without that variable it does nothing.
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,7 +12,7 @@ export default class {
   #suite
 
   onInit(vitest) {
-    const folder = process.env.KEYTURN_OUTCOMES
+    const folder = process.env.TEST_OUTCOMES
     if (!folder) return
     this.#suite = basename(vitest.config.root)
     this.#path = join(folder, `${this.#suite}.jsonl`)

@@ -1,0 +1,168 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core'
+
+const origin = 'https://notice.test'
+const file = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8')
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** Scripts from the page's own origin, no style of its own, no string that becomes code or markup. */
+const policy = "default-src 'none'; script-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'; base-uri 'none'; form-action 'self'"
+
+/** What the page is made of. */
+export interface Setting {
+  /** The page's language. Default en. */
+  lang?: string
+  /** Options of the notice, as far as they are data. */
+  options?: object
+  /** What the manager says about its settings. */
+  settings?: object
+  /** The app's own answer to "would something be lost?". */
+  dirty?: boolean
+  /** The app's own markup. */
+  body?: string
+}
+
+/** The screens that everything is shown on. */
+export const screens = {
+  light: { colorScheme: 'light', viewport: { width: 1000, height: 760 } },
+  dark: { colorScheme: 'dark', viewport: { width: 1000, height: 760 } },
+  phone: { colorScheme: 'light', viewport: { width: 360, height: 740 }, hasTouch: true },
+} as const satisfies Record<string, BrowserContextOptions>
+
+/** An episode, as the manager tells of it. */
+export interface Told {
+  id: number
+  phase: 'open' | 'recovered' | 'failed' | 'denied' | 'over'
+  noticeable?: boolean
+  failures?: number
+  outdated?: boolean
+  message?: string
+}
+
+interface InPage {
+  calls: string[]
+  emit(episode: Told): void
+  resolve(): void
+  reject(message: string): void
+  vanish(): void
+  unmount(): void
+}
+
+/** A page with the notice mounted on it. */
+export class NoticePage {
+  /** What the browser forbade, and what threw. */
+  readonly trouble: string[] = []
+
+  private constructor(readonly page: Page) {
+    page.on('pageerror', (error) => this.trouble.push(error.message))
+    page.on('console', (line) => { if (line.type() === 'error') this.trouble.push(line.text()) })
+  }
+
+  /** Opens the page in a context; the notice comes from the package as it is shipped. */
+  static async open(context: BrowserContext, setting: Setting = {}): Promise<NoticePage> {
+    const { lang = 'en', body = '', ...rest } = setting
+    const page = await context.newPage()
+    const opened = new NoticePage(page)
+    const meta = JSON.stringify(rest).replaceAll('&', '&amp;').replaceAll('"', '&quot;')
+    const html = `<!doctype html><html lang="${lang}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark"><title>An app</title><meta name="stage" content="${meta}">
+<main><h1>An app</h1><p>Its own text.</p><button id="own">Its own button</button>${body}</main><script type="module" src="/page.js"></script></html>`
+    await page.route(`${origin}/**`, async (route) => {
+      const { pathname } = new URL(route.request().url())
+      if (pathname === '/page.js') await route.fulfill({ contentType: 'text/javascript', body: file('page.js') })
+      else if (pathname === '/notice.js') await route.fulfill({ contentType: 'text/javascript', body: process.env.KEYTURN_NOTICE ? readFileSync(process.env.KEYTURN_NOTICE, 'utf8') : file('../../../broadcaster/client/dist/notice.js') })
+      else await route.fulfill({ contentType: 'text/html', body: html, headers: { 'content-security-policy': policy } })
+    })
+    await page.goto(`${origin}/`)
+    await page.waitForFunction(() => 'stage' in window)
+    return opened
+  }
+
+  get host(): Locator { return this.page.locator('keyturn-notice') }
+
+  /** The panel, when it looks like this. */
+  view(view: string): Locator { return this.page.locator(`keyturn-notice section[data-view=${view}]`) }
+
+  button(name: string): Locator { return this.page.getByRole('button', { name, exact: true }) }
+
+  async emit(episode: Told): Promise<void> {
+    await this.page.evaluate((e) => { (window as unknown as { stage: InPage }).stage.emit(e) }, episode)
+  }
+
+  async resolve(): Promise<void> {
+    await this.page.evaluate(() => { (window as unknown as { stage: InPage }).stage.resolve() })
+  }
+
+  async reject(message: string): Promise<void> {
+    await this.page.evaluate((m) => { (window as unknown as { stage: InPage }).stage.reject(m) }, message)
+  }
+
+  async vanish(): Promise<void> {
+    await this.page.evaluate(() => { (window as unknown as { stage: InPage }).stage.vanish() })
+  }
+
+  async unmount(): Promise<void> {
+    await this.page.evaluate(() => { (window as unknown as { stage: InPage }).stage.unmount() })
+  }
+
+  calls(): Promise<string[]> {
+    return this.page.evaluate(() => (window as unknown as { stage: InPage }).stage.calls)
+  }
+
+  /** What axe finds on the whole page, as `rule: element`. */
+  async findings(): Promise<string[]> {
+    // Colours are judged as they stay, not half-way through their entrance.
+    await this.page.evaluate(async () => {
+      const panel = document.querySelector('keyturn-notice')?.shadowRoot?.querySelector('section')
+      await Promise.all((panel?.getAnimations() ?? []).map((animation) => animation.finished))
+    })
+    await this.page.evaluate(axe)
+    return await this.page.evaluate(async () => {
+      const { axe } = window as unknown as { axe: { run(): Promise<{ violations: { id: string, nodes: { target: unknown, failureSummary: string }[] }[] }> } }
+      const { violations } = await axe.run()
+      return violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${JSON.stringify(n.target)} ${n.failureSummary}`))
+    })
+  }
+}
+
+/** key: state of the notice; value: how to get there. */
+export const states: Readonly<Record<string, (on: NoticePage) => Promise<void>>> = {
+  warning: async (on) => {
+    await on.emit({ id: 1, phase: 'failed' })
+    await on.view('warning').waitFor()
+  },
+  information: async (on) => {
+    await on.emit({ id: 1, phase: 'failed' })
+    await on.page.locator('keyturn-notice [aria-expanded=false]').click()
+    await on.page.locator('keyturn-notice [aria-expanded=true]').waitFor()
+  },
+  refreshing: async (on) => {
+    await on.emit({ id: 1, phase: 'failed' })
+    await on.page.locator('keyturn-notice .refresh').click()
+    await on.view('refreshing').waitFor()
+  },
+  success: async (on) => {
+    await on.emit({ id: 1, phase: 'recovered' })
+    await on.view('success').waitFor()
+  },
+  failed: async (on) => {
+    await states.refreshing!(on)
+    await on.reject('refresh: the server answered 500')
+    await on.view('failed').waitFor()
+  },
+  hard: async (on) => {
+    await on.emit({ id: 1, phase: 'failed', failures: 2 })
+    await on.view('hard').waitFor()
+  },
+  unsaved: async (on) => {
+    await on.emit({ id: 1, phase: 'failed', failures: 2 })
+    await on.page.fill('#own-field', 'half a letter')
+    await on.page.locator('keyturn-notice .hard').click()
+    await on.page.locator('keyturn-notice .box').waitFor()
+  },
+  denied: async (on) => {
+    await on.emit({ id: 1, phase: 'denied' })
+    await on.view('denied').waitFor()
+  },
+}
