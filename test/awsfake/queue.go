@@ -61,6 +61,14 @@ func (q *Queue) Visibility(d time.Duration) {
 	q.visibility = d
 }
 
+// Wait sets how long a receive waits that does not say, as the SDK's does not
+// where WaitTimeSeconds is zero.
+func (q *Queue) Wait(d time.Duration) {
+	q.fake.mu.Lock()
+	defer q.fake.mu.Unlock()
+	q.wait = d
+}
+
 // Send puts a message into the queue.
 func (q *Queue) Send(body string) {
 	q.fake.mu.Lock()

@@ -148,6 +148,9 @@ func wantType[E error](w *world, err error) {
 // receive takes up to ten messages, waiting up to so many seconds for the first.
 func (w *world) receive(q *Queue, seconds int32) []sqstypes.Message {
 	w.Helper()
+	if seconds == 0 {
+		q.Wait(0)
+	}
 	out, err := w.sqs.ReceiveMessage(context.Background(), &sqs.ReceiveMessageInput{
 		QueueUrl: aws.String(q.URL), MaxNumberOfMessages: 10, WaitTimeSeconds: seconds,
 		MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameAll},
