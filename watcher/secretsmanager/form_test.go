@@ -157,7 +157,9 @@ func reading(kid string) func([]byte) (auth.Parsed, error) {
 	return func(b []byte) (auth.Parsed, error) { return auth.ParseKeys(b, auth.ParseOptions{KID: kid}) }
 }
 
-func same(a, b auth.Key) bool { return bytes.Equal(a.Fingerprint(testPepper), b.Fingerprint(testPepper)) }
+func same(a, b auth.Key) bool {
+	return bytes.Equal(a.Fingerprint(testPepper), b.Fingerprint(testPepper))
+}
 
 func TestEveryFormIsWrittenAsItWasFound(t *testing.T) {
 	for _, c := range samples(t) {
@@ -272,7 +274,7 @@ func TestAKidThatIsAThumbprintStaysOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	value := []byte(jwkOf(t, named))
-	_, now, err := successor(value, false, parsed(t, value, reading("}), newKID, auth.ParseOptions{KID: "x""), nil)
+	_, now, err := successor(value, false, parsed(t, value, auth.ParseOptions{}), newKID, reading("x"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +286,7 @@ func TestAKidThatIsAThumbprintStaysOne(t *testing.T) {
 func TestASetLeavesOutKeysThatAreGone(t *testing.T) {
 	a, b, c := keyFor(t, "a", auth.ES256), keyFor(t, "b", auth.ES256), keyFor(t, "c", auth.ES256)
 	value := fmt.Appendf(nil, `{"current_kid":"a","keys":[%s,%s,%s]}`, jwkOf(t, a), publicJWKOf(t, b), publicJWKOf(t, c))
-	_, now, err := successor(value, false, parsed(t, value, reading("}), newKID, auth.ParseOptions{"), func(kid string) bool { return kid == "b" })
+	_, now, err := successor(value, false, parsed(t, value, auth.ParseOptions{}), newKID, reading(""), func(kid string) bool { return kid == "b" })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -359,7 +361,7 @@ func TestPEMKeepsItsEncoding(t *testing.T) {
 			k = rs
 		}
 		value := []byte(pemOf(t, k, typ))
-		text, _, err := successor(value, false, parsed(t, value, reading("}), "", auth.ParseOptions{KID: "x""), nil)
+		text, _, err := successor(value, false, parsed(t, value, auth.ParseOptions{}), "", reading("x"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
