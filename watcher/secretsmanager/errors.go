@@ -48,7 +48,7 @@ var remedies = map[class]string{
 	classDeleted:     "the secret is scheduled for deletion: restore it with aws secretsmanager restore-secret, or name another",
 	classUnfinished:  "an earlier rotation is not complete: take AWSPENDING off the version that holds it (update-secret-version-stage --remove-from-version-id), then rotate again",
 	classNoLambda:    "the secret has no rotation function: configure one, or let keyturn turn it (no rotateBy: lambda)",
-	classDenied:      "the policy of this role does not allow it: attach the policies of deploy/aws",
+	classDenied:      "the policy of this role does not allow it: attach the policies of deploy/aws; AWS says the same of a secret that does not exist",
 	classCredentials: "AWS accepts no credentials of this process: give it a role or a profile, and check its clock",
 	classKMS:         "the KMS key of the secret can't be used: enable it, and allow this role kms:Decrypt (to turn the key, kms:GenerateDataKey too)",
 	classThrottled:   "AWS allows no more calls at the moment: poll less often, or ask for a higher quota",
