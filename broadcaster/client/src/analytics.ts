@@ -11,3 +11,8 @@ export interface AnalyticsReport {
   /** Which guard stood before a refresh. */
   readonly layer?: string
 }
+
+/** A sink that sends each report to url as it comes, also while the page is being left; nothing waits for it. */
+export function beaconTo(url: string): (report: AnalyticsReport) => void {
+  return (report) => void navigator.sendBeacon(url, JSON.stringify(report))
+}

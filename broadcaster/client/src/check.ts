@@ -1,3 +1,8 @@
+import type { Keyturn, Status } from './keyturn'
+import type { Inside } from './inside'
+import type { Shaped } from './shape'
+import { fit } from './shape'
+
 /** One finding of the configuration check. */
 export interface Finding {
   readonly severity: 'error' | 'warning' | 'info'
@@ -18,4 +23,112 @@ export interface ConfigurationReport {
   readonly summary: string
   /** The five lines that the console shows. */
   readonly lines: readonly string[]
+}
+
+/** What the server says of itself: the ring's kids, and whether signer and verifiers agree. */
+const shape = {
+  ring: 'text', kid: 'text?', pending: ['text'], retiring: ['text'], strong: 'flag', match: 'flag',
+  verifiers: { reporting: 'number', agreeing: 'number' }, locked: ['text'], version: 'text?',
+} as const
+
+export type ConfigStatus = Shaped<typeof shape>
+
+/** All that the check goes by. */
+export interface Facts {
+  /** Where the server was asked. */
+  readonly url: string
+  /** HTTP status of the answer; null when there was none. */
+  readonly status: number | null
+  /** The answer; null when it was none that can be read. */
+  readonly answer: ConfigStatus | null
+  /** kid of the token in use; null without a token, or where its header names none. */
+  readonly tokenKid: string | null
+  readonly socket: Status['socket']
+  /** Address of the page, and the path below which the app is said to live. */
+  readonly page: string
+  readonly basePath: string
+}
+
+/** Judges the facts. Pure. */
+export function judgeConfiguration({ url, status, answer, tokenKid, socket, page, basePath }: Facts): ConfigurationReport {
+  const found: Finding[] = []
+  const find = (bad: boolean, severity: Finding['severity'], message: string, fix: string, impact: string): unknown =>
+    bad && found.push({ severity, message, fix, impact })
+  const { origin, pathname } = new URL(page)
+  const { kid = null, strong, match, retiring = [], pending = [], verifiers } = answer ?? {}
+  const place = kid && tokenKid === kid ? 'current' : tokenKid && retiring.includes(tokenKid) ? 'previous'
+    : tokenKid && pending.includes(tokenKid) ? 'pending' : 'unknown'
+  const stuck = 'no token can be refreshed once it is refused'
+
+  find(status === null, 'error', `the endpoint ${url} cannot be reached`,
+    `check data-refresh, the network, and that ${origin} is among the server's origins`, stuck)
+  find(status === 401, 'warning', 'nobody is signed in', 'sign in, then check again', 'the server says nothing to strangers')
+  find(status !== null && status !== 401 && !answer, 'error', `${url} answers, status ${status}, but not as keyturn does`,
+    'point data-refresh at /auth/refresh of the keyturn server', stuck)
+  if (answer) {
+    find(!kid, 'error', 'no key is current', 'make one current: keyturn status shows the ring', 'no token can be signed')
+    find(!match, 'error', `signer and verifiers do not hold the same JWT secret (${verifiers!.agreeing} of ${verifiers!.reporting} agree)`,
+      'ask whoever runs the server to look at keyturn status', 'valid tokens are refused')
+    find(!strong, 'warning', 'the JWT secret is shorter than 32 bytes, or publicly known', 'turn the key: keyturn rotate',
+      'whoever guesses it can sign tokens for anybody')
+    find(!!match && !verifiers!.reporting, 'info', 'no verifier reports what it holds', 'let services report, or check them by hand',
+      'a service with another secret would not be noticed here')
+    find(place === 'previous', 'info', 'the token in use has the previous key', 'nothing: it will be refreshed', 'none')
+    find(place === 'unknown' && !!tokenKid, 'warning', `the token's kid ${tokenKid} is none of the ring's`,
+      'refreshToken(), then check again', 'requests with this token are refused')
+  }
+  find(socket === 'stopped', 'warning', 'the server has ended the live connection for good', 'check data-ring, and who is signed in',
+    'turned keys are noticed only when a request is refused')
+  find(!pathname.startsWith(basePath), 'info', `this page is not below the base path ${basePath}`,
+    `set basePath, and register ${origin}${basePath}callback as redirect URI with the identity provider`,
+    'a sign-in may end with a redirect_uri mismatch')
+
+  const of = (severity: Finding['severity']): Finding[] => found.filter((f) => f.severity === severity)
+  const [issues, warnings] = [of('error'), of('warning')]
+  const said = (value: unknown): unknown => (answer ? value : 'unknown')
+  return {
+    valid: !issues.length, hasWarnings: !!warnings.length, issues, warnings, info: of('info'),
+    summary: issues.length ? `❌ JWT configuration: ${issues.length} to be mended`
+      : warnings.length ? `⚠️ JWT configuration works, ${warnings.length} to look at` : '✅ JWT configuration is valid and ready',
+    lines: [
+      `JWT Secret Length: ${said(strong ? 'OK (>= 32 bytes)' : 'too short, or publicly known')}`,
+      `JWT Key ID: ${said(kid ?? 'none')}`,
+      `Token kid: ${tokenKid ?? 'none'} (${place})`,
+      `Secret Matches: ${said(match)}`,
+      `Endpoint configured: ${answer || status === 401 ? 'yes' : 'no'}`,
+    ],
+  }
+}
+
+/** Asks the server, judges, and prints: all of it, or with brief only what is found. */
+export async function checkConfiguration(keyturn: Keyturn, { core, vault, send, refreshUrl, ring, settings, lock, log }: Inside, brief = false): Promise<ConfigurationReport> {
+  const url = new URL('config-status', refreshUrl)
+  if (ring) url.searchParams.set('ring', ring)
+  const held = vault.held()
+  let status: number | null = null
+  let answer: ConfigStatus | null = null
+  try {
+    await core.within(10_000, new AbortController().signal, async (signal) => {
+      const response = await send(url.href, {
+        credentials: 'include', cache: 'no-store', signal,
+        headers: held ? { authorization: `Bearer ${held.token}` } : {},
+      })
+      status = response.status
+      if (response.ok) answer = fit(shape, await response.json()) ?? null
+    })
+  } catch {
+    // No answer, or no JSON: the status says which.
+  }
+  if (answer) lock((answer as ConfigStatus).locked)
+  const report = judgeConfiguration({
+    url: url.origin + url.pathname, status, answer, tokenKid: held?.kid ?? null, socket: keyturn.status().socket,
+    page: core.scope.document.baseURI, basePath: settings().basePath,
+  })
+  const { lines, issues, warnings, info, summary } = report
+  if (!brief) lines.forEach(log)
+  for (const { severity, message, fix, impact } of [...issues, ...warnings, ...(brief ? [] : info)]) {
+    log(`JWT ${severity}: ${message}. Fix: ${fix}. Impact: ${impact}.`)
+  }
+  log(summary)
+  return report
 }

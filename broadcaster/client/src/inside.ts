@@ -1,8 +1,9 @@
+import type { AnalyticsReport } from './analytics'
 import type { Core } from './core'
 import type { Trigger } from './guard'
 import type { Settings } from './settings'
 import type { LastError } from './stats'
-import type { Vault } from './vault'
+import type { Held, Vault } from './vault'
 
 /**
  * What the console's object needs of a client beyond what everybody may have. It is looked up by the client and
@@ -11,12 +12,19 @@ import type { Vault } from './vault'
 export interface Inside {
   readonly core: Core
   readonly vault: Vault
+  /** The page's own fetch. */
   readonly send: typeof fetch
   readonly refreshUrl: string
   readonly ring: string
   readonly settings: () => Settings
   readonly log: (line: string) => void
   readonly count: (what: string) => void
+  readonly report: (report: AnalyticsReport) => void
+  readonly refresh: (trigger: Trigger) => Promise<Held>
+  /** Whether the ring's state asks to replace the token in use. */
+  readonly stale: () => boolean
+  /** Drops the token, and the memory of what a 403 has been refreshed for. */
+  readonly clear: () => void
   /** Episodes of trouble since the last reset, the last failure, and what set off the last refresh. */
   readonly story: () => { readonly failures: number; readonly lastError: LastError | null; readonly lastTrigger: Trigger | null }
   /** Begins all counters anew. */
@@ -27,5 +35,7 @@ export interface Inside {
   readonly lock: (names: readonly string[]) => void
 }
 
-/** key: a client; value: its inside */
-export const insides = new WeakMap<object, Inside>()
+const name = Symbol.for('keyturn.insides')
+
+/** key: a client; value: its inside. One for the page, so that parts that were bundled apart find each other. */
+export const insides = (): WeakMap<object, Inside> => ((globalThis as any)[name] ??= new WeakMap())

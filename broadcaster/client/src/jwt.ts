@@ -19,7 +19,8 @@ export interface Claims {
 /** Claims that carry permissions, in the spellings that issuers use. */
 const grants = ['roles', 'role', 'groups', 'permissions', 'scope', 'scp', 'authz_version']
 
-function segment(text = ''): Record<string, unknown> | null {
+/** One part of a token as the object that it is; null for anything else. */
+export function segment(text = ''): Record<string, unknown> | null {
   try {
     const bytes = atob(text.replaceAll('-', '+').replaceAll('_', '/'))
     return parseObject(new TextDecoder().decode(Uint8Array.from(bytes, (c) => c.charCodeAt(0))))

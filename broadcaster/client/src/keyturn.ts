@@ -1,3 +1,4 @@
+import type { AnalyticsReport } from './analytics'
 import type { AuthFetch } from './authfetch'
 import { createAuthFetch } from './authfetch'
 import type { ConnectionState } from './connection'
@@ -89,7 +90,7 @@ export interface Status {
   /**
    * How often, since the page was loaded or the counters were reset. key: `<trigger>.<phase>` of a refresh,
    * `adopted` (a sibling's token), `failures` (requests refused), `replays`, `blocked` and `blocked.<layer>` (by a
-   * loop guard), `notices` (shown to the user)
+   * loop guard), `notices` (shown to the user).
    */
   readonly counters: Readonly<Record<string, number>>
 }
@@ -139,16 +140,29 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   core.write('localStorage', 'keyturn:browser', browserId)
   let login = 0
 
+  const report = (what: AnalyticsReport): void => {
+    try {
+      settings.analytics?.(what)
+    } catch (error) {
+      reportError(error)
+    }
+  }
   const happen = (happening: Happening): void => {
-    const { episode } = story
+    const { episode: before } = story
     story = told(story, happening)
-    if (story.episode !== episode) emit('episode', story.episode)
+    const { episode } = story
+    if (episode === before) return
+    if (episode.phase !== before.phase) report({ what: 'episode', phase: episode.phase })
+    emit('episode', episode)
   }
   const failed = (status: number | null, message: string): void => {
     lastError = { time: core.wall(), status, message: plain(message) }
   }
   const trouble = (t: Trouble): void => {
-    if (t.what === 'blocked') count(`blocked.${t.layer}`)
+    if (t.what === 'blocked') {
+      count(`blocked.${t.layer}`)
+      report({ what: 'blocked', layer: t.layer })
+    }
     if (t.what === 'refused') failed(t.status, t.message || t.code)
     happen(t)
   }
@@ -191,6 +205,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   }, (news, error) => {
     const { phase, trigger, code = null } = news
     count(`${trigger}.${phase}`)
+    report({ what: 'refresh', trigger, phase })
     emit('refresh', news)
     if (phase === 'started') {
       lastTrigger = trigger
@@ -368,8 +383,13 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
     on,
   })
 
-  insides.set(keyturn, {
-    core, vault, send, refreshUrl, ring, log, count,
+  insides().set(keyturn, {
+    core, vault, send, refreshUrl, ring, log, count, report, refresh,
+    stale: planner.stale,
+    clear() {
+      vault.drop()
+      guard.spend('')
+    },
     settings: () => settings,
     story: () => ({ failures: story.count, lastError, lastTrigger }),
     reset() {

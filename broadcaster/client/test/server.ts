@@ -43,6 +43,9 @@ export class Server {
   /** Each is asked before the usual answer; null: not mine. */
   refreshScript: Scripted = () => null
   apiScript: Scripted = () => null
+  statusScript: Scripted = () => null
+  /** What the server says of its configuration, besides its kids. */
+  config = { strong: true, match: true, verifiers: { reporting: 2, agreeing: 2 }, locked: [] as string[], version: '1.0.0' }
   /** All refreshes that were answered with a token. */
   issued = 0
   /** What the API saw: method, path, subject and body. */
@@ -138,9 +141,16 @@ export class Server {
     }
     if (pathname === '/auth/refresh') return (await this.refreshScript(request)) ?? this.refresh(tab)
     const read = this.read(request.headers.get('authorization'))
+    if (pathname === '/auth/config-status') return (await this.statusScript(request)) ?? this.configStatus(tab, read)
     const response = (await this.apiScript(request)) ?? this.api(pathname, read)
     this.seen.push({ method: request.method, path: pathname, sub: read?.sub ?? null, body, status: response.status })
     return response
+  }
+
+  private configStatus(tab: Tab, read: object | null): Response {
+    if (!tab.browser.cookie && !read) return problem(401, 'session_missing')
+    const kids = (keys: Key[]): string[] => keys.map((k) => k.kid)
+    return Response.json({ ring: 'payments', kid: this.current.kid, pending: [], retiring: kids(this.retiring), ...this.config })
   }
 
   refresh(tab: Tab): Response {
