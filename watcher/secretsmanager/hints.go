@@ -33,8 +33,9 @@ func (s *Store) Healthy() bool {
 // told takes a hint: the next look expects the version that the hint tells of,
 // if it can be news.
 func (s *Store) told(h hint) {
-	// A hint knows whole seconds, the secret milliseconds.
-	if h.version != "" && !h.at.IsZero() && h.at.Add(time.Second).After(s.changedAt()) {
+	// A hint has whole seconds: one from the second of the last known change may
+	// be of before it, and its version gone since. The next looks will show it.
+	if changed := s.changedAt(); h.version != "" && !changed.IsZero() && h.at.After(changed) {
 		s.expect(h.version, "", time.Now().Add(expectFor))
 	}
 	nudge(s.hints)

@@ -22,15 +22,19 @@ func (q *Queue) sweeps(ctx context.Context) {
 		case <-q.work:
 		case <-tick.C:
 		}
-		q.deleteDone(ctx)
-		q.mu.Lock()
-		batches := q.inbox.renewable(time.Now())
-		q.mu.Unlock()
-		for _, batch := range batches {
-			q.prolong(ctx, batch, visibility)
-		}
-		q.gauge()
+		q.sweep(ctx, time.Now())
 	}
+}
+
+func (q *Queue) sweep(ctx context.Context, now time.Time) {
+	q.deleteDone(ctx)
+	q.mu.Lock()
+	batches := q.inbox.renewable(now)
+	q.mu.Unlock()
+	for _, batch := range batches {
+		q.prolong(ctx, batch, visibility)
+	}
+	q.gauge()
 }
 
 // deleteDone deletes what is done. What fails is tried again with the next
