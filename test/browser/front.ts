@@ -37,6 +37,8 @@ export class Front {
   private readonly handlers = new Map<string, Handler>()
   private readonly server: Server
   private readonly open = new Set<Duplex>()
+  /** key: a page's end of a WebSocket; value: the daemon's end. */
+  private readonly far = new WeakMap<Duplex, Duplex>()
 
   constructor(private readonly daemon: string) {
     this.server = createServer((request, response) => { void this.serve(request, response) })
@@ -69,6 +71,15 @@ export class Front {
   /** Cuts all WebSockets without a word. */
   cut(): void {
     for (const socket of this.open) socket.destroy()
+  }
+
+  /** Lets the open WebSockets be, and passes nothing on any more: what a connection is after a long sleep. */
+  deafen(): void {
+    for (const socket of this.open) {
+      socket.unpipe()
+      socket.resume()
+      this.far.get(socket)?.unpipe().resume()
+    }
   }
 
   /** Requests of one path so far. */
@@ -127,6 +138,7 @@ export class Front {
       far.write(head)
       socket.pipe(far).pipe(socket)
       this.open.add(socket)
+      this.far.set(socket, far)
       const gone = (): void => {
         this.open.delete(socket)
         socket.destroy()
