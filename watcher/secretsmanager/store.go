@@ -173,6 +173,11 @@ func (p pepper) print(k auth.Key) rotation.Print {
 	return rotation.Print(base64.RawStdEncoding.EncodeToString(k.Fingerprint(p())))
 }
 
+func (p pepper) printed(k auth.Key) printed {
+	print := p.print(k)
+	return printed{k.KID(), k.Algorithm(), func() rotation.Print { return print }}
+}
+
 func newPepper() pepper {
 	b := make([]byte, 32)
 	_, _ = rand.Read(b) // never fails, see its documentation

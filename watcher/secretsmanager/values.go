@@ -113,10 +113,11 @@ type kept struct {
 	until time.Time // zero: for ever
 }
 
-// printed is one key of a version, by print.
+// printed is one key of a version, by print, which is behind a function because
+// package fmt shows the fields of a struct that is itself a hidden field.
 type printed struct {
 	kid, alg string
-	print    rotation.Print
+	print    func() rotation.Print
 }
 
 func newCache() cache {
@@ -160,7 +161,7 @@ func (c *cache) known(prev rotation.State) map[string]rotation.Print {
 	add := func(name, version, kid, alg string) {
 		for _, p := range c.prints[version] {
 			if p.kid == kid && p.alg == alg {
-				known[name] = p.print
+				known[name] = p.print()
 			}
 		}
 	}
@@ -214,7 +215,7 @@ func (s *Store) value(ctx context.Context, version, label string) (value, error)
 	}
 	var prints []printed
 	for _, k := range v.parsed.Keys {
-		prints = append(prints, printed{k.KID(), k.Algorithm(), s.pepper.print(k)})
+		prints = append(prints, s.pepper.printed(k))
 	}
 	s.mu.Lock()
 	s.cache.put(version, h, prints)
