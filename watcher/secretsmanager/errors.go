@@ -94,9 +94,14 @@ func classify(err error) class {
 	case asksCredentials(err):
 		return classCredentials
 	case errors.As(err, &api):
-		if c := classifyAPI(err, api); c != classUnknown {
-			return c
+		c := classifyAPI(err, api)
+		if c == classUnknown {
+			c = classifyHTTP(err)
 		}
+		if c == classGarbled && errorCode.MatchString(api.ErrorCode()) && api.ErrorCode() != noCode {
+			return classUnknown // it speaks AWS's language, and says something new
+		}
+		return c
 	}
 	return classifyHTTP(err)
 }
@@ -221,6 +226,9 @@ func asksCredentials(err error) bool {
 	return strings.Contains(text, "get credentials") || strings.Contains(text, "get identity") || strings.Contains(text, "refresh cached credentials")
 }
 
+// noCode is the code that the SDK gives an error which has none.
+const noCode = "UnknownError"
+
 // awsServiceID is the name by which the SDK's errors know Secrets Manager.
 const awsServiceID = "Secrets Manager"
 
@@ -281,7 +289,7 @@ func failed(op, secret string, err error) error {
 	}
 	var api smithy.APIError
 	if errors.As(err, &api) {
-		if errorCode.MatchString(api.ErrorCode()) {
+		if errorCode.MatchString(api.ErrorCode()) && api.ErrorCode() != noCode {
 			f.code = api.ErrorCode()
 		}
 		if m := unpermitted.FindStringSubmatch(api.ErrorMessage()); m != nil {
