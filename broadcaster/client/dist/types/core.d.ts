@@ -1,4 +1,4 @@
-import type { Scope } from './scope';
+import type { Scope } from './scope.js';
 /** What every part of the client stands on: time, waiting, storage, chance. */
 export interface Core {
     readonly scope: Scope;
@@ -18,7 +18,8 @@ export interface Core {
     within<T>(ms: number, outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T>;
     /** An item of a storage; '' when there is none, or what this page last wrote where storage is switched off. */
     read(area: Area, key: string): string;
-    write(area: Area, key: string, value: string): void;
+    /** Stores an item, or removes it when value is ''; false when the storage did not take it. */
+    write(area: Area, key: string, value: string): boolean;
     /** A random number in [0, 1). */
     roll(): number;
 }

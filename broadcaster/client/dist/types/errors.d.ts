@@ -10,6 +10,8 @@ export type ErrorCode =
  | 'budget_spent'
 /** Two new tokens in a row were refused; refreshing more would not help. */
  | 'breaker_open'
+/** `autoRefreshOnError` is false: no refresh after a failure. */
+ | 'auto_refresh_off'
 /** The server could not be told of a logout. */
  | 'logout_failed'
 /** The issuer still signs with the old key. */

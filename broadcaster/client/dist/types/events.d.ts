@@ -1,8 +1,9 @@
-import type { ConnectionState } from './connection';
-import type { State } from './frames';
-import type { ErrorCode } from './errors';
-import type { Trigger } from './guard';
-import type { RefreshNews } from './refresher';
+import type { ConnectionState } from './connection.js';
+import type { Episode } from './episodes.js';
+import type { State } from './frames.js';
+import type { ErrorCode } from './errors.js';
+import type { Trigger } from './guard.js';
+import type { RefreshNews } from './refresher.js';
 /** key: event; value: what its listeners get. None of it holds a token. */
 export interface KeyturnEvents {
     /** A newer state of the ring. */
@@ -24,6 +25,8 @@ export interface KeyturnEvents {
         readonly code: ErrorCode;
         readonly reason: string | null;
     };
+    /** A story of trouble begins, goes on or ends; each of its phases once. */
+    readonly episode: Episode;
     /** Nobody is signed in any more. */
     readonly sessionended: {
         readonly code: string;

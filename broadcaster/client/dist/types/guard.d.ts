@@ -1,4 +1,4 @@
-import type { Core } from './core';
+import type { Core } from './core.js';
 /** What set off a refresh. */
 export type Trigger = 'start' | 'event' | 'claims' | 'expiry' | 'manual' | 'signin' | '401' | '403' | 'socket';
 /** Whether a failure set it off, not a plan or a wish. */
@@ -22,5 +22,8 @@ export interface Guard {
     /** Notes that it has; '' forgets, because what was refused before may be granted now. */
     spend(digest: string): void;
 }
-/** Builds the guard of a ring. The budget is the browser's (localStorage), the claims the tab's (sessionStorage). */
-export declare function createGuard(core: Core, ring: string): Guard;
+/**
+ * Builds the guard of a ring. The budget is the browser's (localStorage), the claims the tab's (sessionStorage).
+ * auto: whether anything but a wish and the end of a token's life may cause a refresh.
+ */
+export declare function createGuard(core: Core, ring: string, auto: () => boolean): Guard;

@@ -12,5 +12,7 @@ export interface Claims {
     /** Equal for tokens that grant the same subject the same under the same kid, however often reissued. */
     readonly digest: string;
 }
+/** One part of a token as the object that it is; null for anything else. */
+export declare function segment(text?: string): Record<string, unknown> | null;
 /** Reads a compact JWS of at most 16 Ki characters; null when it is none, or a part of it is no JSON object. */
 export declare function readToken(token: unknown): Claims | null;

@@ -1,8 +1,8 @@
-import type { AuthFetch } from './authfetch';
-import type { ConnectionState } from './connection';
-import type { KeyturnEvents, Listener } from './events';
-import type { Scope } from './scope';
-import type { Settings } from './settings';
+import type { AuthFetch } from './authfetch.js';
+import type { ConnectionState } from './connection.js';
+import type { KeyturnEvents, Listener } from './events.js';
+import type { Scope } from './scope.js';
+import type { Settings } from './settings.js';
 /** Where things are. All of it is fixed once the client runs. */
 export interface Options {
     /** The ring whose keys sign the tokens; may be left out where the server has one ring only. */
@@ -23,7 +23,7 @@ export interface Options {
 }
 /** The client. All functions may be called at any time and in any number at once. */
 export interface Keyturn {
-    /** Changes settings; unknown names throw, values that will not do become the default. */
+    /** Changes settings; unknown, fixed and locked names throw, values that will not do become the default. */
     configure(changes: Partial<Settings>): void;
     /** A token that is good for use, refreshed first if it is about to expire; null when nobody is signed in. */
     getToken(): Promise<string | null>;
@@ -62,8 +62,9 @@ export interface Status {
     readonly plannedMs: number | null;
     readonly breaker: 'open' | 'closed';
     /**
-     * How often, since the page was loaded. key: `<trigger>.<phase>` of a refresh, `adopted` (a sibling's token),
-     * `failures` (requests refused), `replays`, `blocked` (by a loop guard)
+     * How often, since the page was loaded or the counters were reset. key: `<trigger>.<phase>` of a refresh,
+     * `adopted` (a sibling's token), `failures` (requests refused), `replays`, `blocked` and `blocked.<layer>` (by a
+     * loop guard), `notices` (shown to the user).
      */
     readonly counters: Readonly<Record<string, number>>;
 }

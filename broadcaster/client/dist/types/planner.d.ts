@@ -1,7 +1,7 @@
-import type { Core } from './core';
-import type { Claims, State } from './frames';
-import type { Trigger } from './guard';
-import type { Vault } from './vault';
+import type { Core } from './core.js';
+import type { Claims, State } from './frames.js';
+import type { Trigger } from './guard.js';
+import type { Vault } from './vault.js';
 /** Decides when to refresh ahead of any failure: by the ring's state, by changed claims, by expiry. */
 export interface Planner {
     /** A state frame: a newer rev is adopted, the same one is a beacon, an older one is ignored. True if adopted. */
@@ -21,7 +21,8 @@ export interface Planner {
     serverTime(nowMs: number): void;
 }
 /**
- * refresh must not reject, and says whether a token came of it; planned hears of each slot; gaveUp is called when
- * the issuer has answered twice with the old key.
+ * refresh must not reject, and says whether a token came of it; planned hears of each slot and of the end of each
+ * token; gaveUp is called when the issuer has answered twice with the old key; auto says whether news of the ring
+ * may cause refreshes.
  */
-export declare function createPlanner(core: Core, vault: Vault, browserId: string, refresh: (trigger: Trigger) => Promise<boolean>, planned: (trigger: Trigger, ms: number) => void, gaveUp: () => void): Planner;
+export declare function createPlanner(core: Core, vault: Vault, browserId: string, refresh: (trigger: Trigger) => Promise<boolean>, planned: (trigger: Trigger, ms: number) => void, gaveUp: () => void, auto: () => boolean): Planner;

@@ -59,4 +59,5 @@ export interface ChannelLike {
 export interface StorageLike {
     getItem(key: string): string | null;
     setItem(key: string, value: string): void;
+    removeItem(key: string): void;
 }

@@ -1,5 +1,5 @@
-import type { Core } from './core';
-import type { Claims } from './jwt';
+import type { Core } from './core.js';
+import type { Claims } from './jwt.js';
 /** A token as somebody gave it: the refresh endpoint, the app, or a sibling tab. */
 export interface Answer {
     readonly token: string;
@@ -37,6 +37,10 @@ export interface Vault {
     take(answer: Answer, wallAt: number, from: Bearer): Held | null;
     /** Adds what the server told of the token of a generation: its key, and the life it has left at most. */
     learn(generation: number, key: string, ttlMs: number): void;
+    /** The token in use, or the one that was dropped: whoever brings another is measured by it. */
+    last(): Held | null;
+    /** Lets go of the token; the user stays. */
+    drop(): void;
     /** Forgets the token. Whatever was asked for before at (Unix ms) is refused from now on. */
     forget(at: number): void;
     /** The newest logout known, in Unix ms; grows only. 0: none. */

@@ -1,9 +1,12 @@
-import type { Problem } from './problem';
+import type { Layer } from './episodes.js';
+import type { Problem } from './problem.js';
 /** When a 403 is answered by a refresh: once for the same claims, only under a stale key, never. */
 export type RefreshOn403 = 'once' | 'ifStale' | 'never';
 /** A refused request, as far as the verdict needs it. */
-export interface Refused extends Problem {
+export interface Refused extends Pick<Problem, 'code' | 'error' | 'retryAfterMs'> {
     readonly status: number;
+    /** Its text speaks of the token, and nothing else says what it is about. */
+    readonly worded: boolean;
     /** Refreshed or replayed already, or the caller forbade it. */
     readonly attempted: boolean;
     readonly replayable: boolean;
@@ -19,6 +22,8 @@ export interface Refused extends Problem {
     readonly spent: boolean;
     /** A refresh after a 403 is under way. */
     readonly inFlight: boolean;
+    /** Automatic refreshes after failures are switched off. */
+    readonly off: boolean;
     readonly on403: RefreshOn403;
 }
 export declare const enum Act {
@@ -36,9 +41,9 @@ export declare const enum Act {
     join = 5
 }
 /** Whether a refusal is about the token itself, so that nothing has been applied, and any method may be sent again. */
-export declare function isAboutToken({ status, error, code }: Pick<Refused, 'status' | 'error' | 'code'>): boolean;
-/** What to do, and what the console says about it. */
-export type Verdict = readonly [Act, string?];
+export declare function isAboutToken({ status, error, code, worded }: Pick<Refused, 'status' | 'error' | 'code' | 'worded'>): boolean;
+/** What to do, which guard stood before more, and what the console says about it. */
+export type Verdict = readonly [act: Act, layer?: Layer | null, line?: string];
 /**
  * What to do with a refused request: at most one refresh and one replay after it, whatever comes. Only an
  * unknown kid that is worth waiting for is sent again more often, and never refreshed for.

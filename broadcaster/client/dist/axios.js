@@ -1,0 +1,64 @@
+import {
+  engineOf,
+  hasXhr,
+  isStream
+} from "./shared-A7MQ6IQF.js";
+import "./shared-AOES6CGM.js";
+import "./shared-FPVI63QI.js";
+
+// src/axios.ts
+function viewed({ status, data, headers }) {
+  const body = typeof data === "string" || data instanceof Blob || data instanceof ArrayBuffer ? data : null;
+  const kept = new Headers();
+  for (const name of ["content-type", "www-authenticate", "retry-after"]) {
+    if (headers[name]) kept.set(name, `${headers[name]}`);
+  }
+  return new Response(body, { status, headers: kept });
+}
+function installAxios(keyturn, instance) {
+  const { protects, recover } = engineOf(keyturn);
+  const bare = instance.create({ transformRequest: [], transformResponse: [] });
+  bare.defaults.headers = {};
+  const ours = /* @__PURE__ */ new WeakMap();
+  const through = (original) => async (config) => {
+    const { headers, signal, cancelToken } = config;
+    const gone = new AbortController();
+    void cancelToken?.promise.then((reason) => gone.abort(reason));
+    const sent = await recover({
+      method: config.method ?? "get",
+      signal: signal ? AbortSignal.any([signal, gone.signal]) : gone.signal,
+      replayable: !isStream(config.data),
+      attempted: !!config._attemptedRefresh,
+      given: headers.get("authorization") || null,
+      async send(authorization) {
+        const own = headers.concat(authorization ? { authorization } : {});
+        try {
+          return { response: await bare.request({ ...config, adapter: original, headers: own, transformRequest: [], transformResponse: [] }) };
+        } catch (error) {
+          const { response } = error;
+          if (!response) throw error;
+          return { response, error };
+        }
+      },
+      status: ({ response }) => response.status,
+      view: ({ response }) => viewed(response)
+    });
+    sent.response.config = config;
+    if (!("error" in sent)) return sent.response;
+    throw Object.assign(sent.error, { config });
+  };
+  const id = instance.interceptors.request.use((config) => {
+    const adapter = config.adapter;
+    const original = ours.has(adapter) ? ours.get(adapter) : adapter;
+    config.adapter = original;
+    if (hasXhr() || !protects(bare.getUri(config))) return config;
+    const wrapped = through(original);
+    ours.set(wrapped, original);
+    config.adapter = wrapped;
+    return config;
+  });
+  return () => instance.interceptors.request.eject(id);
+}
+export {
+  installAxios
+};

@@ -1,0 +1,13 @@
+import {
+  createManager,
+  expose,
+  installCompat
+} from "./shared-ME55C4TR.js";
+import "./shared-FJSELP7O.js";
+import "./shared-AOES6CGM.js";
+import "./shared-FPVI63QI.js";
+export {
+  createManager,
+  expose,
+  installCompat
+};

@@ -1,0 +1,495 @@
+import {
+  parseObject,
+  readToken
+} from "./shared-AOES6CGM.js";
+import {
+  plain
+} from "./shared-FPVI63QI.js";
+
+// src/errors.ts
+var KeyturnError = class extends Error {
+  code;
+  constructor(code, message) {
+    super(message);
+    this.name = "KeyturnError";
+    this.code = code;
+  }
+};
+
+// src/engine.ts
+var key = /* @__PURE__ */ Symbol.for("keyturn.engine");
+function attach(fetch, engine) {
+  return Object.defineProperty(fetch, key, { value: engine });
+}
+function engineOf(keyturn) {
+  const engine = keyturn?.fetch?.[key];
+  if (!engine) throw new TypeError("keyturn: this is no client: pass what createKeyturn returned, or window.keyturn");
+  return engine;
+}
+var isStream = (body) => !!(body?.getReader || body?.[Symbol.asyncIterator]);
+
+// src/problem.ts
+var longest = 16384;
+function challengeError(header) {
+  for (const [, name, quoted, plain2] of (header ?? "").slice(0, 1024).matchAll(/(\w+)=(?:"([^"]*)"|([\w-]+))/g)) {
+    if (name === "error") return quoted ?? plain2 ?? "";
+  }
+  return "";
+}
+var legible = (type) => /^(application\/([\w.-]+\+)?json|text\/plain)\b/i.test(type ?? "");
+async function peek(response) {
+  const { headers } = response;
+  if (!legible(headers.get("content-type"))) return "";
+  if (+headers.get("content-length") > longest) return "";
+  const reader = response.clone().body?.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    for (let bytes = 0; reader; ) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      bytes += value.length;
+      if (bytes > longest) {
+        reader.cancel().catch(() => {
+        });
+        return "";
+      }
+      text += decoder.decode(value, { stream: true });
+    }
+  } catch {
+    return "";
+  }
+  return text;
+}
+async function readProblem(response) {
+  const { headers } = response;
+  const text = await peek(response);
+  const body = parseObject(text);
+  const ms = body?.retryAfterMs ?? parseFloat(headers.get("retry-after") ?? "") * 1e3;
+  const { error, errors, result } = body ?? {};
+  const told = [
+    ...response.ok ? [] : [body?.detail, body?.error_description, body?.message],
+    error?.message,
+    error,
+    errors?.[0]?.message,
+    result?.isError && result.content?.[0]?.text,
+    /^text/.test(headers.get("content-type")) && text
+  ];
+  return {
+    code: /^[\w.-]{1,64}$/.exec(body?.code ?? "")?.[0] ?? "",
+    error: challengeError(headers.get("www-authenticate")),
+    retryAfterMs: ms >= 0 ? Math.min(ms, 36e5) : null,
+    message: plain(told.find((one) => typeof one === "string"))
+  };
+}
+
+// src/core.ts
+var longest2 = 2 ** 31 - 1;
+var coarse = 1e3;
+function createCore(scope) {
+  let elapsed = 0;
+  let lastWall = 0;
+  let lastMono = 0;
+  const memory = /* @__PURE__ */ new Map();
+  const wall = () => scope.Date.now();
+  const now = () => {
+    const w = wall();
+    const m = scope.performance.now();
+    const ran = m - lastMono;
+    const slept = w - lastWall - ran;
+    if (lastWall) elapsed += ran + (slept > coarse ? slept : 0);
+    lastWall = w;
+    lastMono = m;
+    return elapsed;
+  };
+  const after = (ms, job) => {
+    let id;
+    const arm = (left) => {
+      const step = Math.min(Math.max(Math.ceil(left), 0), longest2);
+      id = scope.setTimeout(() => left > longest2 ? arm(left - step) : job(), step);
+    };
+    arm(ms);
+    return () => scope.clearTimeout(id);
+  };
+  return {
+    scope,
+    now,
+    wall,
+    after,
+    pause: (ms, signal) => until(signal, new Promise((resolve) => after(ms, resolve))),
+    within(ms, outer, work) {
+      const inner = new AbortController();
+      const stop = after(ms, () => inner.abort());
+      return work(AbortSignal.any([outer, inner.signal])).finally(stop);
+    },
+    read(area, key2) {
+      try {
+        return memory.get(area + key2) ?? scope[area].getItem(key2) ?? "";
+      } catch {
+        return "";
+      }
+    },
+    write(area, key2, value) {
+      try {
+        if (value) scope[area].setItem(key2, value);
+        else scope[area].removeItem(key2);
+        memory.delete(area + key2);
+        return true;
+      } catch {
+        memory.set(area + key2, value);
+        return false;
+      }
+    },
+    roll: () => scope.Math.random()
+  };
+}
+function until(signal, work) {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort);
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+function jittered(roll, attempt, base = 1e3) {
+  return roll * Math.min(Math.max(6e4, base), base * 2 ** attempt);
+}
+
+// src/verdict.ts
+var ofToken = /token_expired|kid_unknown|key_re|signature_invalid/;
+function isAboutToken({ status, error, code, worded }) {
+  return status === 401 || error === "invalid_token" || ofToken.test(code) || worded;
+}
+function judge(r) {
+  if (r.status === 401 && r.code === "kid_unknown" && r.retryAfterMs !== null && r.replayable) {
+    return [r.mayWait ? 1 /* again */ : 0 /* give */];
+  }
+  if (r.attempted) return [0 /* give */, "attempted", "Already attempted refresh for this request"];
+  if (!r.replayable) return [0 /* give */, "stream", "A streamed body can only be sent once, not retrying"];
+  const about = isAboutToken(r) && !(r.worded && r.spent);
+  if (r.newer && (about || r.otherClaims)) return [2 /* replay */];
+  if (r.off) return [0 /* give */, "off", "Automatic refresh is off (autoRefreshOnError): refresh the JWT by hand"];
+  if (about) return [3 /* refresh */];
+  if (!r.worded && (r.on403 === "never" || r.on403 === "ifStale" && !r.stale)) return [0 /* give */];
+  if (r.inFlight) return [5 /* join */, "inflight", "Token refresh redirect already in progress"];
+  if (r.spent) return [0 /* give */, "claims", "Token already refreshed, still 403 - user lacks permission"];
+  return [4 /* refreshClaims */, null, "First 403, attempting token refresh"];
+}
+
+// src/words.ts
+var usual = ["jwt", "token", "signature"];
+function speaksOfToken(text, words) {
+  const any = (words ?? usual).filter(Boolean).map((word) => word.replace(/\W/g, "\\$&")).join("|");
+  return !!any && !/[cx]srf/i.test(text) && new RegExp(`(?<![\\w-])(${any})(?![\\w-])`, "i").test(text);
+}
+
+// src/recover.ts
+var idempotent = /^(GET|HEAD|OPTIONS|PUT|DELETE|TRACE)$/i;
+var longestWaitMs = 3e4;
+function mayRefuse(status, { authWords }) {
+  return status === 401 || status === 403 || !!authWords && status >= 200 && status < 300;
+}
+function createRecover(p) {
+  const { core, vault, guard, count, settings, trouble = () => {
+  } } = p;
+  const log = (line) => p.log(`[fetchWithAuth] ${line}`);
+  let claimsRefresh = null;
+  const refreshClaims = async ({ generation, claims }) => {
+    const { refreshDelayMs } = settings();
+    guard.spend(claims.digest);
+    log(`Waiting ${refreshDelayMs}ms before refresh...`);
+    try {
+      await core.pause(refreshDelayMs);
+      await p.refresh("403", generation);
+    } finally {
+      claimsRefresh = null;
+    }
+  };
+  return async (request) => {
+    const { signal, replayable, given } = request;
+    let { held, sound } = await p.token(signal, !replayable);
+    if (given && readToken(given.slice(7))?.sub !== held?.claims.sub) return request.send(null, false);
+    const login = vault.login();
+    let attempted = !sound || request.attempted;
+    let replayed = false;
+    let reported = false;
+    let waits = 0;
+    for (; ; ) {
+      const answer = await request.send(held && `Bearer ${held.token}`, attempted);
+      const status = request.status(answer);
+      if (!held) return answer;
+      const refusal = status === 401 || status === 403;
+      const problem = mayRefuse(status, settings()) ? await until(signal, readProblem(request.view(answer))) : null;
+      const worded = !!problem && status !== 401 && !problem.code && !problem.error && speaksOfToken(problem.message, settings().authWords);
+      if (!problem || !(refusal || worded)) {
+        guard.accepted();
+        if (replayed || waits) trouble({ what: "recovered" });
+        return answer;
+      }
+      const used = held;
+      const { generation, claims: { digest } } = used;
+      if (status === 403) log("Got 403 Forbidden, user may need permission refresh");
+      else if (replayed) guard.refused(generation);
+      const now = vault.held();
+      const newer = !!now && now.generation > generation;
+      const { code, message } = problem;
+      const refused = { ...problem, status, worded };
+      if (!reported) {
+        count("failures");
+        trouble({ what: "refused", status, code, message, late: newer });
+      }
+      reported = true;
+      const blocked = (layer2) => {
+        count("blocked");
+        trouble({ what: "blocked", layer: layer2, status, code, message });
+      };
+      const spent = guard.spentOn(digest);
+      const [act, layer, line] = judge({
+        ...refused,
+        attempted,
+        replayable,
+        newer,
+        spent,
+        mayWait: waits < settings().maxRetries,
+        otherClaims: now?.claims.digest !== digest,
+        stale: p.stale(),
+        inFlight: !!claimsRefresh,
+        off: !settings().autoRefreshOnError,
+        on403: settings().refreshOn403
+      });
+      if (line) log(line);
+      if (layer) blocked(layer);
+      if (act === 0 /* give */) {
+        if (!isAboutToken(refused) && (replayed || layer === "claims")) trouble({ what: "denied", message });
+        return answer;
+      }
+      if (act === 1 /* again */) {
+        waits++;
+        await core.pause(Math.min(problem.retryAfterMs * (1 + core.roll() / 2), longestWaitMs), signal);
+      } else {
+        if (worded) guard.spend(digest);
+        try {
+          if (act === 3 /* refresh */) await until(signal, p.refresh("401", generation));
+          else if (act !== 2 /* replay */) await until(signal, claimsRefresh ??= refreshClaims(used));
+        } catch (error) {
+          if (!(error instanceof KeyturnError)) throw error;
+          log(`Error during refresh: ${error.message}`);
+          if (error.code === "budget_spent") blocked("budget");
+          if (error.code === "breaker_open") blocked("breaker");
+          return answer;
+        }
+        attempted = replayed = true;
+        held = vault.held();
+        if (!isAboutToken(refused) && code !== "role_missing" && !idempotent.test(request.method)) return answer;
+      }
+      if (login !== vault.login()) return answer;
+      count("replays");
+    }
+  };
+}
+
+// src/xhr.ts
+var mark = /* @__PURE__ */ Symbol.for("keyturn.xhr");
+var types = ["readystatechange", "loadstart", "progress", "load", "loadend", "error", "abort", "timeout"];
+function copied(body) {
+  if (body instanceof FormData) {
+    const copy = new FormData();
+    body.forEach((value, name) => copy.append(name, value));
+    return copy;
+  }
+  if (body instanceof URLSearchParams) return new URLSearchParams(body);
+  return body instanceof ArrayBuffer || ArrayBuffer.isView(body) ? structuredClone(body) : body;
+}
+function viewed(xhr, status) {
+  const { responseType: type } = xhr;
+  const headers = new Headers();
+  for (const name of ["content-type", "www-authenticate", "retry-after"]) {
+    const value = xhr.getResponseHeader(name);
+    if (value) headers.set(name, value);
+  }
+  const body = type === "json" ? JSON.stringify(xhr.response) : type === "document" ? null : type && type !== "text" ? xhr.response : xhr.responseText;
+  return new Response(body, { status, headers });
+}
+function installXhr(keyturn, scope = globalThis) {
+  const proto = scope.XMLHttpRequest?.prototype;
+  if (!proto || mark in proto) return () => {
+  };
+  const { core, recover, protects, settings } = engineOf(keyturn);
+  const { open, send, setRequestHeader, abort } = proto;
+  const calls = /* @__PURE__ */ new WeakMap();
+  const heard = /* @__PURE__ */ new WeakSet();
+  const show = (xhr, readyState, status = 0) => {
+    for (const [name, value] of Object.entries({ readyState, status })) {
+      if (readyState) Object.defineProperty(xhr, name, { value, configurable: true });
+      else delete xhr[name];
+    }
+  };
+  const tell = (xhr, call, ...names) => {
+    for (const name of names) {
+      if (calls.get(xhr) !== call) return;
+      call.telling = true;
+      xhr.dispatchEvent(name === types[0] ? new Event(name) : new ProgressEvent(name, call.progress));
+      call.telling = false;
+    }
+  };
+  const finish = (xhr, call) => {
+    call.done = true;
+    call.untimed?.();
+    if (call.timeout) xhr.timeout = call.timeout;
+  };
+  const end = (xhr, call, how) => {
+    if (call.out || call.done) return;
+    finish(xhr, call);
+    call.gone.abort();
+    call.progress = {};
+    show(xhr, 4);
+    tell(xhr, call, types[0], how, "loadend");
+  };
+  function onEvent(event) {
+    const call = calls.get(this);
+    const { type } = event;
+    if (!call?.begun || call.telling || call.done) return;
+    let hide = !call.out || call.tries > 1 && type === "loadstart";
+    if (type === types[0] && call.out && !call.held && this.readyState === 2) {
+      const { status } = this;
+      if (mayRefuse(status, settings()) && (status > 400 || legible(this.getResponseHeader("content-type")))) {
+        call.held = status;
+        show(this, 1);
+      } else call.arrived?.(status);
+    }
+    if (/^(err|ab|ti)/.test(type) && call.out) {
+      call.gone.abort();
+      if (call.held) {
+        call.held = 0;
+        show(this);
+        tell(this, call, types[0]);
+      }
+    }
+    if (call.held) {
+      hide = true;
+      if (type === "progress") call.progress = event;
+    }
+    if (hide) event.stopImmediatePropagation();
+    if (type !== "loadend" || !call.out) return;
+    call.out = false;
+    if (call.held) return call.arrived?.(call.held);
+    finish(this, call);
+    call.broken?.(type);
+  }
+  const go = (xhr, call, body, authorization) => new Promise((resolve, reject) => {
+    call.gone.signal.throwIfAborted();
+    call.arrived = resolve;
+    call.broken = reject;
+    call.held = 0;
+    show(xhr);
+    if (call.tries++) {
+      open.apply(xhr, call.opened);
+      for (const header of call.headers) setRequestHeader.apply(xhr, header);
+    }
+    const given = authorization ?? call.given;
+    if (given) setRequestHeader.call(xhr, "authorization", given);
+    if (call.until) xhr.timeout = Math.max(Math.ceil(call.until - core.now()), 1);
+    const { upload } = xhr;
+    if (authorization && body && !heard.has(upload)) {
+      heard.add(upload);
+      for (const type of types.slice(1)) {
+        upload.addEventListener(type, (event) => {
+          const now = calls.get(xhr);
+          if (now && now.tries > 1 && (now.uploaded || type === "loadstart")) event.stopImmediatePropagation();
+          else if (now && type === "loadend") now.uploaded = true;
+        }, true);
+      }
+    }
+    call.out = true;
+    send.call(xhr, body);
+  });
+  const begun = (call) => {
+    if (call?.begun && !call.done) throw new DOMException("The request has been sent.", "InvalidStateError");
+  };
+  const patched = {
+    open(...opened) {
+      const before = calls.get(this);
+      calls.delete(this);
+      before?.gone.abort();
+      if (before && !before.done) finish(this, before);
+      show(this);
+      open.apply(this, opened);
+      if (opened.length > 2 && !opened[2] || !protects(`${opened[1]}`)) return;
+      calls.set(this, { opened, headers: [], given: null, gone: new AbortController(), tries: 0, held: 0 });
+      if (heard.has(this)) return;
+      heard.add(this);
+      for (const type of types) this.addEventListener(type, onEvent, true);
+    },
+    setRequestHeader(name, value) {
+      const call = calls.get(this);
+      begun(call);
+      if (call && /^authorization$/i.test(name)) call.given = call.given === null ? `${value}` : `${call.given}, ${value}`;
+      else {
+        setRequestHeader.call(this, name, value);
+        call?.headers.push([name, value]);
+      }
+    },
+    send(body = null) {
+      const call = calls.get(this);
+      begun(call);
+      if (!call || call.done) return send.call(this, body);
+      call.begun = true;
+      const { gone: { signal }, given, opened } = call;
+      const kept = copied(body);
+      if (this.timeout) {
+        call.until = core.now() + (call.timeout = this.timeout);
+        call.untimed = core.after(call.timeout, () => end(this, call, "timeout"));
+      }
+      recover({
+        signal,
+        given,
+        method: `${opened[0]}`,
+        replayable: true,
+        attempted: false,
+        send: (authorization) => go(this, call, kept, authorization),
+        status: (status) => status,
+        view: (status) => viewed(this, status)
+      }).then((status) => {
+        if (!call.held || call.done) return;
+        finish(this, call);
+        for (const state of [2, 3, 4]) {
+          if (calls.get(this) !== call) return;
+          show(this, state, status);
+          tell(this, call, types[0], ...state === 3 ? ["progress"] : []);
+        }
+        if (calls.get(this) !== call) return;
+        show(this);
+        tell(this, call, "load", "loadend");
+      }, () => end(this, call, "error"));
+    },
+    abort() {
+      const call = calls.get(this);
+      if (call?.begun) end(this, call, "abort");
+      abort.call(this);
+      show(this);
+    }
+  };
+  const native = { open, setRequestHeader, send, abort };
+  for (const name in native) proto[name] = patched[name];
+  proto[mark] = true;
+  return () => {
+    for (const name in native) if (proto[name] === patched[name]) proto[name] = native[name];
+    delete proto[mark];
+  };
+}
+var hasXhr = () => mark in (globalThis.XMLHttpRequest?.prototype ?? {});
+
+export {
+  KeyturnError,
+  attach,
+  engineOf,
+  isStream,
+  createCore,
+  until,
+  jittered,
+  readProblem,
+  createRecover,
+  installXhr,
+  hasXhr
+};

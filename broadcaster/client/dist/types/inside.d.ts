@@ -1,0 +1,41 @@
+import type { AnalyticsReport } from './analytics.js';
+import type { Core } from './core.js';
+import type { Trigger } from './guard.js';
+import type { Settings } from './settings.js';
+import type { LastError } from './stats.js';
+import type { Held, Vault } from './vault.js';
+/**
+ * What the console's object needs of a client beyond what everybody may have. It is looked up by the client and
+ * hangs on no property, so that a walk over the client meets no token.
+ */
+export interface Inside {
+    readonly core: Core;
+    readonly vault: Vault;
+    /** The page's own fetch. */
+    readonly send: typeof fetch;
+    readonly refreshUrl: string;
+    readonly ring: string;
+    readonly settings: () => Settings;
+    readonly log: (line: string) => void;
+    readonly count: (what: string) => void;
+    readonly report: (report: AnalyticsReport) => void;
+    readonly refresh: (trigger: Trigger) => Promise<Held>;
+    /** Whether the ring's state asks to replace the token in use. */
+    readonly stale: () => boolean;
+    /** Drops the token, and the memory of what a 403 has been refreshed for. */
+    readonly clear: () => void;
+    /** Episodes of trouble since the last reset, the last failure, and what set off the last refresh. */
+    readonly story: () => {
+        readonly failures: number;
+        readonly lastError: LastError | null;
+        readonly lastTrigger: Trigger | null;
+    };
+    /** Begins all counters anew. */
+    readonly reset: () => void;
+    /** The app found an authentication error by itself: a new token, or a KeyturnError. */
+    readonly recover: (message: string) => Promise<string>;
+    /** The server's policy: settings that may not be changed. */
+    readonly lock: (names: readonly string[]) => void;
+}
+/** key: a client; value: its inside. One for the page, so that parts that were bundled apart find each other. */
+export declare const insides: () => WeakMap<object, Inside>;
