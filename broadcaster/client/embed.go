@@ -16,6 +16,9 @@ import (
 //go:embed dist/keyturn.js
 var script string
 
+//go:embed dist/keyturn.dev.js
+var devScript string
+
 // Script returns a copy of the script for the tag: one self-contained file, UTF-8.
 func Script() []byte { return []byte(script) }
 
@@ -39,38 +42,51 @@ func represent(body []byte, encoding string) representation {
 	return representation{body: body, encoding: encoding, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:]) + `"`}
 }
 
-// representations compresses once per process: the script never changes while it runs.
-var representations = sync.OnceValue(func() (r struct{ plain, packed representation }) {
-	var buf bytes.Buffer
-	w, err := gzip.NewWriterLevel(&buf, gzip.BestCompression)
-	if err == nil {
-		_, err = w.Write([]byte(script))
-	}
-	if err == nil {
-		err = w.Close()
-	}
-	if err != nil {
-		panic("compress the embedded script: " + err.Error()) // unreachable: the level is valid, the buffer in memory
-	}
-	r.plain, r.packed = represent([]byte(script), ""), represent(buf.Bytes(), "gzip")
-	return r
-})
+// forms are the representations of one script: identity, and gzip.
+type forms struct{ plain, packed representation }
+
+// formsOf returns a function that compresses at its first call: a script never changes while the process runs.
+func formsOf(script string) func() forms {
+	return sync.OnceValue(func() (f forms) {
+		var buf bytes.Buffer
+		w, err := gzip.NewWriterLevel(&buf, gzip.BestCompression)
+		if err == nil {
+			_, err = w.Write([]byte(script))
+		}
+		if err == nil {
+			err = w.Close()
+		}
+		if err != nil {
+			panic("compress the embedded script: " + err.Error()) // unreachable: the level is valid, the buffer in memory
+		}
+		f.plain, f.packed = represent([]byte(script), ""), represent(buf.Bytes(), "gzip")
+		return f
+	})
+}
+
+var scriptForms, devForms = formsOf(script), formsOf(devScript)
 
 // Handler serves the script to any origin, on whatever path it is mounted: GET and HEAD, compressed where accepted,
 // 304 where the caller has it. It keeps no state and may be used concurrently.
 //
 // Caches may keep the script for five minutes; a new release of the server then reaches every page within that time.
-func Handler() http.Handler {
+func Handler() http.Handler { return serve(scriptForms) }
+
+// DevHandler serves, in the same way, the script with helpers for testers: window.keyturnDev rehearses a rotation, a
+// change of permissions, a refused call. It is for keyturn dev and for test pages, not for users.
+func DevHandler() http.Handler { return serve(devForms) }
+
+func serve(script func() forms) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
 			http.Error(w, "only GET and HEAD are answered here", http.StatusMethodNotAllowed)
 			return
 		}
-		forms := representations()
-		form := forms.plain
+		all := script()
+		form := all.plain
 		if acceptsGzip(r.Header.Values("Accept-Encoding")) {
-			form = forms.packed
+			form = all.packed
 		}
 		h := w.Header()
 		h.Set("Cache-Control", "public, max-age=300, must-revalidate")

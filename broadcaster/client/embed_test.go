@@ -185,3 +185,18 @@ func TestTheLockfileNamesNoRegistry(t *testing.T) {
 		}
 	}
 }
+
+func TestTheDevScriptIsServedApart(t *testing.T) {
+	w := httptest.NewRecorder()
+	client.DevHandler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/keyturn.dev.js", nil))
+	want, err := os.ReadFile("dist/keyturn.dev.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := body(t, w.Result()); !bytes.Equal(got, want) || !bytes.Contains(got, []byte("keyturnDev")) {
+		t.Errorf("dev script: got %d bytes want the %d of dist/keyturn.dev.js", len(got), len(want))
+	}
+	if bytes.Contains(client.Script(), []byte("keyturnDev")) {
+		t.Error("the script for users has the helpers for testers in it")
+	}
+}
