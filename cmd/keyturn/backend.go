@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -44,7 +43,7 @@ func (b *backend) Ring(ctx context.Context, name string) (admin.Ring, error) {
 		Name: name, Store: r.config.Store, Secret: r.config.Secret, Issuer: r.config.Issuer,
 		State: state, Live: live, LookedAt: status.LookedAt, Error: status.Error,
 	}
-	for _, alarm := range slices.Concat(status.Alarms, r.store.Alarms(), r.outlives.alarms()) {
+	for _, alarm := range r.alarms() {
 		out.Alarms = appendAlarm(out.Alarms, alarm)
 	}
 	if err := r.store.Writable(); err != nil {
@@ -133,12 +132,7 @@ func (b *backend) Mint(_ context.Context, name, subject string, roles []string, 
 // Rotate implements admin.Rotator.
 func (b *backend) Rotate(ctx context.Context, name string, request admin.RotateRequest, step func(admin.Step)) (admin.Result, error) {
 	r := b.rings[name]
-	done, err := rollout.Rotate(ctx, rollout.Deps{
-		Ring: name, Store: r.store, Watcher: r.watcher,
-		Verifiers: func(ctx context.Context) ([]rotation.VerifierRow, error) { return b.rows.Verifiers(ctx, name) },
-		SignAfter: r.config.SignAfter,
-		External:  name != b.config.Auth.Ring, // without an auth section nobody here reports what signs
-	}, rollout.Request{
+	done, err := rollout.Rotate(ctx, r.deps(b.config, b.rows), rollout.Request{
 		Key: request.Key, Compromise: request.Compromise, DryRun: request.DryRun,
 		VerifierWait: time.Duration(request.VerifierWaitMs) * time.Millisecond,
 	}, func(s rollout.Step) { step(admin.Step{Name: s.Name, Detail: s.Detail, At: s.At}) })

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keyturn/keyturn/watcher/admin"
-	"github.com/keyturn/keyturn/watcher/filestore"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -110,14 +109,18 @@ func (a *app) offlineReports(ctx context.Context, file, only string) ([]admin.Re
 	if _, ok := c.ring(only); only != "" && !ok {
 		return nil, usagef("%s", noSuchRing(only, c))
 	}
+	cloud, err := openCloud(ctx, c)
+	if err != nil {
+		return nil, withCode(exitUsage, err)
+	}
 	var out []admin.Report
 	for _, rc := range c.Rings {
 		if only != "" && rc.Name != only {
 			continue
 		}
-		store, err := filestore.Open(rc.Secret, filestore.Config{Ring: rc.Name, KID: rc.kidRule()})
+		store, err := openStore(rc, "", cloud, nil, nil)
 		if err != nil {
-			return nil, fmt.Errorf("ring %s: %w", rc.Name, err)
+			return nil, err
 		}
 		out = append(out, inspect(ctx, c, &ring{config: rc, store: store}, nil, nil))
 	}

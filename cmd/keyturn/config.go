@@ -28,8 +28,8 @@ type Config struct {
 // RingConfig describes one ring.
 type RingConfig struct {
 	Name          string        `cfg:"name" doc:"alias of the ring: lower-case letters, digits and hyphens, at most 63"`
-	Store         string        `cfg:"store" default:"file" want:"file" doc:"the kind of secret store"`
-	Secret        string        `cfg:"secret" doc:"the store's name for the secret; with store file: the path of the file, seen from the folder the daemon runs in"`
+	Store         string        `cfg:"store" default:"file" want:"file aws" doc:"the kind of secret store: a key file, or a secret of AWS Secrets Manager"`
+	Secret        string        `cfg:"secret" doc:"the store's name for the secret; with store file: the path of the file, seen from the folder the daemon runs in; with store aws: its name or ARN"`
 	Issuer        string        `cfg:"issuer" default:"keyturn" want:"keyturn external" doc:"who signs the tokens: this daemon, or an application of yours"`
 	TokenLifetime time.Duration `cfg:"tokenLifetime" default:"15m" doc:"the longest life of a token of this ring; a retiring key verifies at least that long"`
 	Poll          time.Duration `cfg:"poll" default:"60s" doc:"how often the store is looked at when no hint arrives"`
@@ -38,6 +38,8 @@ type RingConfig struct {
 	RequireKID    bool          `cfg:"requireKid" default:"false" doc:"refuse tokens that carry no kid"`
 	Refresh       RefreshConfig `cfg:"refresh" doc:"how many refreshes the issuer admits"`
 	KID           KIDConfig     `cfg:"kid" doc:"where the kid of a key comes from"`
+	Hints         HintsConfig   `cfg:"hints" doc:"store aws: where news of changes come from; absent: the store is polled, and nothing else"`
+	RotateBy      string        `cfg:"rotateBy" want:"keyturn lambda" doc:"store aws: who makes a new key when one is asked for; lambda: the secret's own rotation function; keyturn: keyturn, also where there is such a function; empty: keyturn, unless there is one"`
 	Verify        VerifyConfig  `cfg:"verify" doc:"claims that a token of this ring must carry; the ring of the auth section takes auth.issuer and auth.audience"`
 }
 
@@ -51,6 +53,11 @@ type KIDConfig struct {
 	From    string `cfg:"from" default:"field" want:"field version literal" doc:"the kid written beside the material, one derived from the store's version, or always the same"`
 	Literal string `cfg:"literal" doc:"the kid itself, with from: literal"`
 	Strict  bool   `cfg:"strict" default:"false" doc:"refuse other material under a kid that is already known"`
+}
+
+// HintsConfig says where news of changes in the store come from.
+type HintsConfig struct {
+	SQS string `cfg:"sqs" doc:"URL of the SQS queue that EventBridge fills; several rings may share one"`
 }
 
 // VerifyConfig names the claims a token of the ring must carry.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/keyturn/keyturn/watcher/rotation"
+	"github.com/keyturn/keyturn/watcher/secretsmanager"
 )
 
 // Caps on a configuration. They bound what one process holds, and catch slips
@@ -78,9 +79,12 @@ func (k *checker) rings(c Config) {
 		if r.Secret == "" {
 			continue
 		}
-		where := filepath.Clean(r.Secret)
+		where := r.Store + " " + r.Secret
+		if r.Store == storeFile {
+			where = filepath.Clean(r.Secret)
+		}
 		if first, twice := secrets[where]; twice {
-			k.wrong(path+".secret", "rings[%d] watches the same file already; one secret is one ring", first)
+			k.wrong(path+".secret", "rings[%d] watches the same secret already; one secret is one ring", first)
 		} else {
 			secrets[where] = i
 		}
@@ -93,12 +97,7 @@ func (k *checker) ring(path string, r RingConfig) {
 	} else if err := rotation.CheckRing(r.Name); err != nil {
 		k.wrong(path+".name", "want lower-case letters, digits and hyphens, at most 63, got %s", safe(r.Name))
 	}
-	switch {
-	case r.Secret == "":
-		k.wrong(path+".secret", "is missing: the path of the key file")
-	case strings.ContainsRune(r.Secret, 0):
-		k.wrong(path+".secret", "holds a zero byte")
-	}
+	k.store(path, r)
 	k.within(path+".tokenLifetime", r.TokenLifetime, time.Second, maxLifetime)
 	k.within(path+".poll", r.Poll, 100*time.Millisecond, 24*time.Hour)
 	k.within(path+".signAfter", r.SignAfter, 0, 10*time.Minute)
@@ -113,6 +112,45 @@ func (k *checker) ring(path string, r RingConfig) {
 		k.wrong(path+".kid.literal", "is only read with from: literal")
 	case r.KID.Literal != "" && !kidName.MatchString(r.KID.Literal):
 		k.wrong(path+".kid.literal", "want letters, digits and . _ ~ : -, at most 128, got %s", safe(r.KID.Literal))
+	}
+}
+
+// The kinds of stores.
+const (
+	storeFile = "file"
+	storeAWS  = "aws"
+)
+
+// awsSecret is the name of a secret, or its ARN with or without the six
+// characters that AWS appends (API reference of CreateSecret, Name).
+var awsSecret = regexp.MustCompile(`^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,512}$`)
+
+// store checks what depends on the kind of store.
+func (k *checker) store(path string, r RingConfig) {
+	aws := r.Store == storeAWS
+	switch {
+	case r.Secret == "" && aws:
+		k.wrong(path+".secret", "is missing: the name or ARN of the secret")
+	case r.Secret == "":
+		k.wrong(path+".secret", "is missing: the path of the key file")
+	case aws && !awsSecret.MatchString(r.Secret):
+		k.wrong(path+".secret", "want the name or ARN of a secret of AWS Secrets Manager, got %s", safe(r.Secret))
+	case strings.ContainsRune(r.Secret, 0):
+		k.wrong(path+".secret", "holds a zero byte")
+	case !aws && strings.HasPrefix(r.Secret, "arn:"):
+		k.wrong(path+".secret", "is an ARN, and store: file wants a path; write store: aws")
+	}
+	switch {
+	case r.Hints.SQS == "":
+	case !aws:
+		k.wrong(path+".hints", "are read with store: aws only; a file needs none, the file system tells of its changes")
+	default:
+		if err := secretsmanager.CheckQueueURL(r.Hints.SQS); err != nil {
+			k.wrong(path+".hints.sqs", "%v", err)
+		}
+	}
+	if r.RotateBy != "" && !aws {
+		k.wrong(path+".rotateBy", "is read with store: aws only; keyturn turns keys in files itself")
 	}
 }
 

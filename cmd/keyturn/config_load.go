@@ -219,6 +219,5 @@ func (d *decoder) word(shown, text string, s *schema, path string) {
 
 // laterWords are words that keyturn knows but this build can't serve.
 var laterWords = map[string]string{
-	"rings[].store=aws":    "this build watches file stores; AWS Secrets Manager is not in it. Keep the keys in a file (store: file, secret: PATH) or mount the secret as one",
 	"auth.claims.from=idp": "this build reads claims from a file only; write from: file and file: PATH",
 }

@@ -214,7 +214,6 @@ func unknownKey(key, path string, s *schema) string {
 // laterKeys are keys that keyturn knows but this build can't serve: saying so
 // is kinder than "unknown".
 var laterKeys = map[string]string{
-	"rings[].hints":  "hints come from a queue beside an AWS store; this build watches file stores, which need none",
 	"auth.providers": "this build signs nobody in through an identity provider; let an application of yours issue the tokens (issuer: external)",
 }
 

@@ -38,6 +38,7 @@ type process struct {
 	public, adminDoor             *door
 	publicGate, apiGate, authGate *gate
 
+	cloud    *cloud // nil: no ring is kept in AWS
 	spine    *spine
 	board    *board
 	rings    map[string]*ring
@@ -68,6 +69,10 @@ func newProcess(c Config, w world, logs io.Writer, d *demo) (*process, error) {
 		config: c, demo: d, hurry: w.hurry, log: newLogger(c.Log, logs), registry: prometheus.NewRegistry(),
 		notify: newNotifier(w, os.Getpid()), actors: newActors(), board: newBoard(c.Rings), rings: map[string]*ring{},
 		publicGate: &gate{}, apiGate: &gate{}, authGate: &gate{},
+	}
+	var err error
+	if p.cloud, err = openCloud(context.Background(), c); err != nil { // it calls nobody
+		return nil, withCode(exitUsage, err)
 	}
 	p.instance = c.Instance
 	if p.instance == "" {

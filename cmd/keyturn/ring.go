@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -14,19 +15,22 @@ import (
 
 	"github.com/keyturn/keyturn/auth"
 	"github.com/keyturn/keyturn/auth/natskeys"
+	"github.com/keyturn/keyturn/broadcaster/natsfeed"
 	"github.com/keyturn/keyturn/watcher"
 	"github.com/keyturn/keyturn/watcher/admin"
-	"github.com/keyturn/keyturn/watcher/filestore"
 	"github.com/keyturn/keyturn/watcher/rollout"
 	"github.com/keyturn/keyturn/watcher/rotation"
+	"github.com/keyturn/keyturn/watcher/secretsmanager"
 )
 
 // ring is everything of one ring in this process.
 type ring struct {
 	config   RingConfig
-	store    *filestore.Store
+	store    store
 	watcher  *watcher.Watcher
 	outlives *outlives
+	keeper   *rollout.Keeper       // nil but where turns leave marks in the store
+	queue    *secretsmanager.Queue // of its hints; nil: none
 
 	keys atomic.Pointer[natskeys.Source] // nil until the first usable key
 }
@@ -75,23 +79,21 @@ func (c Config) claimsOf(r RingConfig) (issuer, audience string) {
 }
 
 // openRing opens the store of a ring and makes its watcher; neither runs yet.
-func openRing(c RingConfig, dataDir, instance string, s *spine, log *zap.Logger, reg prometheus.Registerer) (*ring, error) {
-	memory := filepath.Join(dataDir, "memory")
+func openRing(all Config, c RingConfig, cloud *cloud, instance string, s *spine, log *zap.Logger, reg prometheus.Registerer) (*ring, error) {
+	memory := filepath.Join(all.DataDir, "memory")
 	if err := os.MkdirAll(memory, 0o700); err != nil {
 		return nil, fmt.Errorf("dataDir: %w; give one that this user may write", err)
 	}
-	store, err := filestore.Open(c.Secret, filestore.Config{
-		Ring: c.Name, KID: c.kidRule(), Prints: filepath.Join(memory, c.Name+".prints"), Logger: log,
-	})
+	store, err := openStore(c, memory, cloud, log, reg)
 	if err != nil {
-		return nil, fmt.Errorf("ring %s: %w", c.Name, err)
+		return nil, err
 	}
 	r := &ring{config: c, store: store}
 	w := watcher.Config{
 		Ring: c.Name, Store: c.Store, Instance: instance,
 		Source: store, Hints: store, Log: s.log, Rows: s.rows,
-		Promoter: rollout.Finisher{Store: store}, // asks each time whether the file may be written: that changes
-		Poll:     c.Poll, Policy: c.policy(),
+		Promoter: rollout.Finisher{Store: store}, // asks each time whether the store may be written: that changes
+		Poll:     c.Poll, Eventual: c.Store == storeAWS, Policy: c.policy(),
 		Connections: func(ctx context.Context) int {
 			rows, err := s.rows.Census(ctx, c.Name)
 			if err != nil {
@@ -105,7 +107,35 @@ func openRing(c RingConfig, dataDir, instance string, s *spine, log *zap.Logger,
 		return nil, fmt.Errorf("ring %s: %w", c.Name, err)
 	}
 	r.outlives = newOutlives(r.watcher, log.With(zap.String("ring", c.Name)))
+	if _, leaves := store.(rollout.Tidier); leaves {
+		if r.keeper, err = rollout.NewKeeper(rollout.KeeperConfig{Deps: r.deps(all, s.rows), Logger: log, Registerer: reg}); err != nil {
+			return nil, err
+		}
+	}
 	return r, nil
+}
+
+// deps is what a turn of the ring's key works with.
+func (r *ring) deps(all Config, rows *natsfeed.Rows) rollout.Deps {
+	name := r.config.Name
+	return rollout.Deps{
+		Ring: name, Store: r.store, Watcher: r.watcher,
+		Verifiers: func(ctx context.Context) ([]rotation.VerifierRow, error) { return rows.Verifiers(ctx, name) },
+		SignAfter: r.config.SignAfter,
+		External:  name != all.Auth.Ring, // without an auth section nobody here reports what signs
+	}
+}
+
+// alarms returns what a person should see to, each part's own.
+func (r *ring) alarms() []rotation.Alarm {
+	all := slices.Concat(r.watcher.Status().Alarms, r.store.Alarms(), r.outlives.alarms())
+	if r.keeper != nil {
+		all = append(all, r.keeper.Alarms()...)
+	}
+	if r.queue != nil {
+		all = append(all, r.queue.Alarms()...)
+	}
+	return all
 }
 
 // openKeys makes the ring's keyring; it blocks until there is a usable key or ctx ends.

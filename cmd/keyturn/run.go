@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/keyturn/keyturn/broadcaster/natsfeed"
 	"github.com/keyturn/keyturn/watcher/rotation"
+	"github.com/keyturn/keyturn/watcher/secretsmanager"
 )
 
 // The order of a start: ports (taken already), health, NATS and the log, stores
@@ -62,9 +64,15 @@ func (p *process) start(ctx context.Context) (err error) {
 		return err
 	}
 	for _, rc := range p.config.Rings {
-		if err := p.startRing(rc); err != nil {
+		if p.rings[rc.Name], err = openRing(p.config, rc, p.cloud, p.instance, p.spine, p.log, p.registry); err != nil {
 			return err
 		}
+	}
+	if err := p.startQueues(); err != nil {
+		return err
+	}
+	for _, r := range p.rings {
+		p.startRing(r)
 	}
 	if err := p.startHub(); err != nil {
 		return err
@@ -87,19 +95,45 @@ func (p *process) start(ctx context.Context) (err error) {
 	return nil
 }
 
-func (p *process) startRing(rc RingConfig) error {
-	r, err := openRing(rc, p.config.DataDir, p.instance, p.spine, p.log, p.registry)
-	if err != nil {
-		return err
+// startQueues starts each queue of hints once, for all rings that name it.
+func (p *process) startQueues() error {
+	sharing := map[string][]*ring{}
+	for _, rc := range p.config.Rings {
+		if url := rc.Hints.SQS; url != "" {
+			sharing[url] = append(sharing[url], p.rings[rc.Name])
+		}
 	}
-	p.rings[rc.Name] = r
-	p.running.watchers = append(p.running.watchers,
-		p.actors.start("store "+rc.Name, r.store.Run),
-		p.actors.start("watcher "+rc.Name, r.watcher.Run),
-		p.actors.start("outlives "+rc.Name, func(ctx context.Context) error {
-			return r.outlives.run(ctx, func() rotation.State { return r.watcher.Status().Head })
-		}))
+	for url, rings := range sharing {
+		var stores []*secretsmanager.Store
+		for _, r := range rings {
+			stores = append(stores, r.store.(*secretsmanager.Store)) // checked: hints stand with store aws only
+		}
+		queue, err := secretsmanager.NewQueue(url, p.cloud.queue(rings[0].config), secretsmanager.QueueConfig{Logger: p.log, Registerer: p.registry}, stores...)
+		if err != nil {
+			return err
+		}
+		for _, r := range rings {
+			r.queue = queue
+		}
+		p.running.watchers = append(p.running.watchers, p.actors.start("queue "+path.Base(url), queue.Run))
+	}
 	return nil
+}
+
+func (p *process) startRing(r *ring) {
+	start := func(what string, run func(context.Context) error) {
+		p.running.watchers = append(p.running.watchers, p.actors.start(what+" "+r.config.Name, run))
+	}
+	if s, ok := r.store.(runner); ok {
+		start("store", s.Run)
+	}
+	start("watcher", r.watcher.Run)
+	start("outlives", func(ctx context.Context) error {
+		return r.outlives.run(ctx, func() rotation.State { return r.watcher.Status().Head })
+	})
+	if r.keeper != nil {
+		start("keeper", r.keeper.Run)
+	}
 }
 
 func (p *process) startHub() error {
