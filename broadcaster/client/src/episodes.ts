@@ -36,7 +36,7 @@ export interface Episode {
 
 /** All that a story is made of. */
 export type Happening = Trouble
-  /** sound: the token in use is still good, so that nobody has noticed anything. */
+  /** sound: the token in use is good, so that nobody has noticed a failure, and a success is one. */
   | {
     readonly what: 'refresh'; readonly phase: RefreshNews['phase']; readonly trigger: Trigger; readonly sound: boolean
     readonly code?: string | undefined; readonly message?: string | undefined
@@ -93,6 +93,8 @@ export function told(before: Story, h: Happening): Story {
   if (code === 'client_outdated') return go('failed', !live, { outdated: true })
   switch (h.what) {
     case 'refused':
+      // Nor is it news that the same is not allowed.
+      if (h.status === 403 && phase === 'denied' && episode.message === plain(message)) return before
       // What was refused under an older token belongs to the story that its refresh has ended.
       if (h.late || failed || (open && asked && !answered)) return before
       return { ...go('open', !open || answered), asked: true }
@@ -113,6 +115,7 @@ export function told(before: Story, h: Happening): Story {
           return open && asked ? go('open', false, { noticeable: true }) : before
         case 'done':
         case 'skipped': {
+          if (!h.sound) return { ...before, answered: true }
           const next = failed || (open && !asked)
             ? go('recovered', false, { failures: 0 })
             : { ...go(phase, false, { failures: 0 }), answered: true }

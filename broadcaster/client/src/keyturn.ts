@@ -101,7 +101,7 @@ const lastMomentMs = 2_000
 const hintKey = 'tokenRefreshError'
 const hint = 'Token refresh failed. Please try logging in again.'
 
-const seconds = (ms: number): number => Math.round(ms / 1000)
+const seconds = (ms: number): number => Math.max(Math.round(ms / 1000), 0)
 
 /** Builds a client and starts it: it asks for a token once, connects, and keeps the token fresh from then on. */
 export function createKeyturn(options: Options = {}, scope: Scope = globalThis as unknown as Scope): Keyturn {
@@ -196,7 +196,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   const tabs = joinTabs(core, ring, vault, () => {
     count('adopted')
     log('JWT adopted from another tab')
-    happen({ what: 'refresh', phase: 'skipped', trigger: 'event', sound: true })
+    happen({ what: 'refresh', phase: 'skipped', trigger: 'event', sound: !planner.stale() })
   }, () => left('signed_out'))
 
   const refresher = createRefresher(core, vault, guard, tabs, (hint, signal) => {
@@ -217,7 +217,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
     }
     if (phase === 'waiting') debug(`JWT refresh (${trigger}) again in ${news.waitMs} ms`)
     const held = vault.held()
-    const sound = vault.leftMs() > lastMomentMs
+    const sound = vault.leftMs() > lastMomentMs && !(phase === 'done' && planner.stale())
     // A page that nobody was signed in to has lost nothing.
     const lost = error && (held || phase !== 'ended')
     if (lost) {
@@ -294,15 +294,19 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
     },
   })
 
-  const token = async (signal: AbortSignal | null, patient: boolean): Promise<{ held: Held | null; sound: boolean }> => {
+  /** Takes over what the app's own source has, where there is one. */
+  const adopt = async (signal: AbortSignal | null): Promise<void> => {
     const { getToken } = settings
-    if (getToken) {
-      const given = await until(signal, Promise.resolve(getToken()))
-      if (given && given !== vault.held()?.token) vault.take({ token: given, key: null, kid: null, ttlMs: null }, core.wall(), 'app')
-      else if (!given && vault.held()) leave('signed_out')
-    }
+    if (!getToken) return
+    const given = await until(signal, Promise.resolve(getToken()))
+    if (given && given !== vault.held()?.token) vault.take({ token: given, key: null, kid: null, ttlMs: null }, core.wall(), 'app')
+    else if (!given && vault.held()) leave('signed_out')
+  }
+
+  const token = async (signal: AbortSignal | null, patient: boolean): Promise<{ held: Held | null; sound: boolean }> => {
+    await adopt(signal)
     const held = vault.held()
-    const { cacheTimeout } = settings
+    const { getToken, cacheTimeout } = settings
     // Where nobody told how long a token lives, it is used for so long.
     const leftMs = held && held.ttlMs === null ? held.receivedAt + cacheTimeout - core.now() : vault.leftMs()
     const soon = Math.min(settings.refreshThreshold, (held?.ttlMs ?? cacheTimeout) / 2)
@@ -325,7 +329,8 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
 
   const begin = (): void => {
     if (options.public) connection.dispatch(On.wanted)
-    token(null, false).catch(() => {})
+    // A token of the app's that has expired already is left to the plan, which lets the page render first.
+    void (settings.getToken ? adopt(null) : token(null, false)).catch(() => {})
   }
 
   watchPage(core, planner.look, connection, refresher)

@@ -13,7 +13,7 @@ const denied: Trouble = { what: 'denied', message: 'needs admin' }
 const blocked = (layer: Extract<Trouble, { what: 'blocked' }>['layer'], status = 401): Trouble =>
   ({ what: 'blocked', layer, status, code: 'c', message: `blocked by ${layer}` })
 const refresh = (phase: Refresh['phase'], trigger: Refresh['trigger'] = '401', more: Partial<Refresh> = {}): Happening =>
-  ({ what: 'refresh', phase, trigger, sound: false, ...more })
+  ({ what: 'refresh', phase, trigger, sound: phase === 'done' || phase === 'skipped', ...more })
 const failed = (trigger: Refresh['trigger'] = '401', sound = false): Happening =>
   refresh('failed', trigger, { sound, code: 'refresh_failed', message: 'the endpoint answered 500' })
 const done = refresh('done')
@@ -61,6 +61,9 @@ describe('episodes', () => {
     ['a 403 that stays after its refresh', ['NOT-22', 'LOOP-08'], [refused, done, blocked('attempted', 403), denied], ['1 open', '1 denied!']],
     ['the same denial again is an old one', ['NOT-14', 'LOOP-08'], [denied, refused, done, denied], ['1 denied!', '2 open', '2 denied!']],
     ['the same denial, not even tried', ['NOT-14'], [denied, blocked('claims', 403), denied], ['1 denied!']],
+    ['the same denial of a request that was refused anew', ['NOT-14', 'LOOP-08'],
+      [denied, { what: 'refused', status: 403, code: 'role_missing', message: 'needs admin' }, blocked('claims', 403), denied], ['1 denied!']],
+    ['a new token that still has the old key mends nothing', ['EDGE-16'], [failed('event'), refresh('done', 'event', { sound: false })], ['1 failed!']],
     ['another denial is a new one', ['NOT-22'], [denied, { what: 'denied', message: 'needs owner' }], ['1 denied!', '2 denied!']],
     ['the session has ended', ['OAU-18'], [refused, refresh('ended', '401', { code: 'session_ended', message: 'sign in again' })], ['1 open', '1 failed!']],
     ['the user has gone: over, without an outcome', ['SEC-07'], [refused, failed(), { what: 'left' }, { what: 'left' }], ['1 open', '1 failed!', '1 over!']],

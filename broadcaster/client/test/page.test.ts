@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { covers } from './covers'
 import type { Tab } from './world'
 import { World } from './world'
 
@@ -13,6 +14,7 @@ const open = async (world: World, options = {}): Promise<Tab> => {
 
 describe('the connection of a page', () => {
   test('offers keyturn.v1 and names the ring; the token is in the first frame, never in the address', async () => {
+    covers('SEC-09')
     const tab = await open(new World(), { streamUrl: 'https://keys.example.com/v1/stream' })
     expect(tab.socket.url).toBe('wss://keys.example.com/v1/stream?ring=payments')
     expect(tab.socket.protocols).toEqual(['keyturn.v1'])
@@ -43,6 +45,7 @@ describe('the connection of a page', () => {
   })
 
   test('refused for ever is tried ever less often, with three refreshes in five minutes', async () => {
+    covers('LOOP-07')
     const world = new World()
     const tab = await open(world)
     world.server.received = (socket) => socket.end(4401)
@@ -97,6 +100,7 @@ describe('the connection of a page', () => {
   })
 
   test('that the browser refuses to open harms nothing', async () => {
+    covers('EDGE-14')
     const world = new World()
     const tab = world.browser().tab()
     world.server.connect = () => {
@@ -125,6 +129,7 @@ describe('the connection of a page', () => {
 
 describe('a page that', () => {
   test('wakes with an expired token refreshes before it does anything else', async () => {
+    covers('EDGE-12', 'REF-13')
     const world = new World()
     const tab = await open(world)
     world.server.turn(second, { silent: true })
@@ -138,6 +143,7 @@ describe('a page that', () => {
   })
 
   test('wakes before its token expired probes the dead socket and makes another', async () => {
+    covers('EDGE-12')
     const world = new World()
     const tab = await open(world)
     await world.sleep(120_000, tab.browser)
@@ -147,6 +153,7 @@ describe('a page that', () => {
   })
 
   test('has been hidden for five minutes lets go of its connection, and is whole again when seen', async () => {
+    covers('EDGE-12')
     const world = new World()
     const tab = await open(world)
     tab.show(false)
@@ -162,6 +169,7 @@ describe('a page that', () => {
   })
 
   test('comes back from the back/forward cache reconciles its token, then connects', async () => {
+    covers('EDGE-12', 'DET-08')
     const world = new World()
     const tab = await open(world)
     tab.fire('pagehide', { persisted: true })
@@ -185,6 +193,7 @@ describe('a page that', () => {
   })
 
   test('is offline waits, and comes back within three seconds of being online', async () => {
+    covers('DET-12')
     const world = new World()
     const tab = await open(world)
     tab.fire('offline')
@@ -222,6 +231,7 @@ describe('a page that', () => {
 })
 
 test('the event path is told in the console, each line findable', async () => {
+  covers('LOG-21', 'LOG-16')
   const world = new World()
   const browser = world.browser()
   const [tab, sibling] = [browser.open(), browser.open()]
@@ -238,6 +248,7 @@ test('the event path is told in the console, each line findable', async () => {
 })
 
 test('verbose lines come with the debug switch only', async () => {
+  covers('LOG-23')
   for (const [value, verbose] of [['keyturn', true], ['*', true], ['app:*,keyturn:socket', true], ['other', false], ['', false]] as const) {
     const world = new World()
     const browser = world.browser()

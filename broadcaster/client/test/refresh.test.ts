@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Options } from '../src/keyturn'
+import { covers } from './covers'
 import { makeToken, problem } from './server'
 import type { Tab } from './world'
 import { World } from './world'
@@ -22,6 +23,7 @@ const outcome = async (world: World, work: Promise<unknown>, ms = 60_000): Promi
 
 describe('the refresh endpoint', () => {
   test('is asked by POST, with the session cookie, and a token that is still good as a hint', async () => {
+    covers('SEC-06', 'SEC-01')
     const world = new World()
     const seen: Request[] = []
     world.server.refreshScript = (request) => (seen.push(request), null)
@@ -76,6 +78,7 @@ describe('the refresh endpoint', () => {
   })
 
   test('that fails three times is a failure: said, counted, reported on the connection, and the caller gets its own answer', async () => {
+    covers('REF-11', 'RET-03')
     const world = new World()
     const tab = world.browser().open()
     await world.run(1_000)
@@ -112,6 +115,7 @@ describe('the refresh endpoint', () => {
   })
 
   test('that never answers is given up after ten seconds, three times', async () => {
+    covers('REF-11')
     const world = new World()
     const tab = await page(world)
     world.server.refreshScript = () => new Promise(() => {})
@@ -121,6 +125,7 @@ describe('the refresh endpoint', () => {
   })
 
   test.each([[400, 'malformed'], [403, 'origin_refused'], [404, 'not_found']])('answering %i is not asked again', async (status, code) => {
+    covers('LOOP-12')
     const world = new World()
     const tab = await page(world)
     world.server.refreshScript = () => problem(status, code)
@@ -131,6 +136,7 @@ describe('the refresh endpoint', () => {
   })
 
   test('that fails for an event or an expiry is tried again later, ever further apart', async () => {
+    covers('RET-03')
     const world = new World()
     const tab = world.browser().open()
     await world.run(1_000)
@@ -147,6 +153,7 @@ describe('the refresh endpoint', () => {
   })
 
   test('out of order at the start: the page works without a token, and gets one with the next call', async () => {
+    covers('ACC-7')
     const world = new World()
     world.server.refreshScript = () => new Response('', { status: 500 })
     const tab = world.browser().open()
@@ -168,6 +175,7 @@ describe('the refresh endpoint', () => {
 
 describe('a manual page', () => {
   test('asks nobody until it is configured, then the app’s own functions only', async () => {
+    covers('API-15')
     const world = new World()
     const tab = await page(world, { manual: true, streamUrl: 'wss://keys.example.com/v1/stream' })
     expect([tab.calls, tab.sockets.length, await tab.keyturn.getToken()]).toEqual([[], 0, null])
@@ -219,6 +227,7 @@ describe('a manual page', () => {
 })
 
 test('unknown settings are refused by name, endpoints and origins among them', async () => {
+  covers('API-06')
   const tab = await page(new World())
   for (const name of ['refreshUrl', 'origins', 'streamUrl', 'ring', 'endpoint']) {
     expect(() => tab.keyturn.configure({ [name]: 'x' })).toThrow(`${name} is fixed once the client runs`)
@@ -228,6 +237,7 @@ test('unknown settings are refused by name, endpoints and origins among them', a
 })
 
 test('ten waiters share one attempt, and what becomes of it', async () => {
+  covers('REF-04')
   const world = new World()
   const tab = await page(world)
   const all = Promise.all(Array.from({ length: 10 }, () => tab.keyturn.refresh()))
@@ -260,6 +270,7 @@ test('a busy server that says zero is given a second', async () => {
 })
 
 test('a reason that is no code reaches neither the console nor the server: its frame would be refused', async () => {
+  covers('SEC-05', 'LOG-22')
   const world = new World()
   const tab = world.browser().open()
   await world.run(1_000)

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { place } from '../src/hash'
+import { covers } from './covers'
 import { World } from './world'
 
 const first = { key: 'k1', kid: '2026-10-a' }
@@ -14,6 +15,7 @@ const started = async (world: World, options = {}): Promise<ReturnType<ReturnTyp
 
 describe('a rotation', () => {
   test('moves an idle page to the new key ahead of any failure, once, and is acknowledged on its connection', async () => {
+    covers('DET-07', 'PERF-05', 'SIL-05')
     const world = new World()
     const tab = await started(world)
     expect(tab.keyturn.status()).toMatchObject({ socket: 'open', kid: first.kid, token: { key: 'k1' } })
@@ -34,6 +36,7 @@ describe('a rotation', () => {
   })
 
   test('is met at the slot that browser and rev decide, whatever the beacons say meanwhile', async () => {
+    covers('REF-06', 'PERF-06')
     const world = new World()
     const tab = await started(world)
     const told: number[] = []
@@ -52,6 +55,7 @@ describe('a rotation', () => {
   })
 
   test('told five times is one refresh, and an older state is ignored', async () => {
+    covers('EDGE-11')
     const world = new World()
     const tab = await started(world)
     const old = world.server.state()
@@ -68,6 +72,7 @@ describe('a rotation', () => {
   })
 
   test('while a refresh runs: the newest key wins, with one more refresh', async () => {
+    covers('EDGE-09')
     const world = new World()
     world.server.plan = { afterMs: 0, windowMs: 0 }
     const tab = await started(world)
@@ -81,6 +86,7 @@ describe('a rotation', () => {
   })
 
   test('rolled back is followed', async () => {
+    covers('EDGE-10')
     const world = new World()
     const tab = await started(world)
     world.server.turn(second)
@@ -92,6 +98,7 @@ describe('a rotation', () => {
   })
 
   test('that was missed is found on reconnect, without a failed request', async () => {
+    covers('DET-08')
     const world = new World()
     const tab = await started(world)
     tab.fire('offline')
@@ -107,6 +114,7 @@ describe('a rotation', () => {
   })
 
   test('whose push was lost is found by the next beacon', async () => {
+    covers('DET-08')
     const world = new World()
     const tab = await started(world)
     world.server.turn(second, { silent: true })
@@ -115,6 +123,7 @@ describe('a rotation', () => {
   })
 
   test('of a compromised key goes the same way in its own window, or at once by the first refused call', async () => {
+    covers('DET-02', 'REF-08')
     const world = new World()
     world.server.urgency = 'compromise'
     world.server.plan = { afterMs: 0, windowMs: 120_000 }
@@ -177,6 +186,7 @@ describe('nothing is refreshed', () => {
   })
 
   test('by a wrong clock, ten minutes ahead or behind', async () => {
+    covers('EDGE-13')
     for (const skew of [600_000, -600_000]) {
       const world = new World()
       const browser = world.browser()
@@ -193,6 +203,7 @@ describe('nothing is refreshed', () => {
 
 describe('an issuer that lags', () => {
   test('is asked once more after a while, then left in peace, and that is said', async () => {
+    covers('EDGE-16')
     const world = new World()
     const tab = await started(world)
     const failed: string[] = []
@@ -232,6 +243,7 @@ describe('an issuer that lags', () => {
 })
 
 test('a flood of forged rotations is a handful of refreshes, ever further apart', async () => {
+  covers('SEC-10', 'EDGE-11')
   const world = new World()
   const tab = await started(world)
   for (let i = 1; i <= 1_000; i++) {
@@ -245,6 +257,7 @@ test('a flood of forged rotations is a handful of refreshes, ever further apart'
 
 describe('eight tabs', () => {
   test('refresh once for a rotation, and all are on the new key', async () => {
+    covers('REF-14', 'FUT-8')
     const world = new World()
     const browser = world.browser()
     const tabs = Array.from({ length: 8 }, () => browser.open())
@@ -259,6 +272,7 @@ describe('eight tabs', () => {
   })
 
   test.each(Array.from({ length: 12 }, (_, seed) => seed))('refresh once a rev under any interleaving (seed %i)', async (seed) => {
+    covers('REF-14', 'EDGE-01')
     const world = new World(seed * 7919 + 1)
     const browser = world.browser()
     world.server.plan = { afterMs: 0, windowMs: 20_000 }
@@ -283,6 +297,7 @@ describe('eight tabs', () => {
     ['locks', { locks: false }], ['a channel', { channel: false }], ['storage', { storage: false }],
     ['any of them', { locks: false, channel: false, storage: false }],
   ])('without %s all get to the new key, each with one refresh at most', async (_, lacking) => {
+    covers('EDGE-14', 'REF-14')
     const world = new World()
     const browser = world.browser(lacking)
     const tabs = Array.from({ length: 8 }, () => browser.open())
@@ -295,6 +310,7 @@ describe('eight tabs', () => {
 })
 
 test('a hundred browsers come spread over the window', async () => {
+  covers('PERF-06')
   const world = new World(5)
   const tabs = Array.from({ length: 100 }, () => world.browser().open())
   await world.run(2_000)
@@ -310,6 +326,7 @@ test('a hundred browsers come spread over the window', async () => {
 
 describe('expiry', () => {
   test.each([[1_800, 1_500], [180, 90], [900, 600]])('a token of %i s is replaced after %i s', async (life, at) => {
+    covers('DET-09', 'FUT-2')
     const world = new World()
     world.server.lifeMs = life * 1000
     const tab = await started(world, { streamUrl: null })
@@ -332,6 +349,7 @@ describe('expiry', () => {
   })
 
   test('of tokens that live for a second is no storm', async () => {
+    covers('EDGE-13')
     const world = new World()
     world.server.lifeMs = 1_000
     const tab = await started(world, { streamUrl: null })
@@ -351,6 +369,7 @@ describe('expiry', () => {
 
 describe('a hidden page', () => {
   test('waits for its user, then refreshes at once', async () => {
+    covers('EDGE-12')
     const world = new World()
     const tab = await started(world)
     tab.show(false)
@@ -376,6 +395,7 @@ describe('a hidden page', () => {
 
 describe('changed claims', () => {
   test('are fetched within their window, once', async () => {
+    covers('LOOP-10', 'REF-02')
     const world = new World()
     const tab = await started(world)
     world.server.roles = ['user', 'admin']
@@ -392,6 +412,7 @@ describe('changed claims', () => {
   })
 
   test('announced a thousand times are a handful of refreshes', async () => {
+    covers('SEC-10')
     const world = new World()
     const tab = await started(world)
     for (let i = 0; i < 1_000; i++) {

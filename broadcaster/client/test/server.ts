@@ -141,7 +141,7 @@ export class Server {
     }
     if (pathname === '/auth/refresh') return (await this.refreshScript(request)) ?? this.refresh(tab)
     const read = this.read(request.headers.get('authorization'))
-    if (pathname === '/auth/config-status') return (await this.statusScript(request)) ?? this.configStatus(tab, read)
+    if (pathname === '/auth/config-status') return (await this.statusScript(request)) ?? (await this.apiScript(request)) ?? this.configStatus(tab, read)
     const response = (await this.apiScript(request)) ?? this.api(pathname, read)
     this.seen.push({ method: request.method, path: pathname, sub: read?.sub ?? null, body, status: response.status })
     return response

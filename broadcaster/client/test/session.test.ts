@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { covers } from './covers'
 import { problem } from './server'
 import type { Tab } from './world'
 import { World } from './world'
@@ -18,6 +19,7 @@ const ended = (tab: Tab): string[] => {
 
 describe('logout', () => {
   test('ends the session in all tabs at once, and closes their connections', async () => {
+    covers('SEC-07')
     const world = new World()
     const tabs = await two(world)
     const codes = tabs.map(ended)
@@ -40,6 +42,7 @@ describe('logout', () => {
   })
 
   test('during a refresh wins: the late answer logs nobody in, here or in another tab', async () => {
+    covers('EDGE-02')
     const world = new World()
     const tabs = await two(world)
     world.server.latencyMs = 6_000
@@ -53,6 +56,7 @@ describe('logout', () => {
   })
 
   test.each(Array.from({ length: 16 }, (_, turns) => turns))('%i turns of the event loop’s innermost queue after the answer came wins too', async (turns) => {
+    covers('EDGE-02')
     const world = new World()
     let give!: (token: string) => void
     const answer = new Promise<string>((resolve) => (give = resolve))
@@ -66,6 +70,7 @@ describe('logout', () => {
   })
 
   test('is not undone by a token that a slow sibling shares late', async () => {
+    covers('EDGE-02', 'SEC-07')
     const world = new World()
     const [tab, sibling] = await two(world)
     const token = await sibling.keyturn.getToken()
@@ -82,6 +87,7 @@ describe('logout', () => {
   })
 
   test('lets waiting requests go, and replays none', async () => {
+    covers('EDGE-02')
     const world = new World()
     const [tab] = await two(world)
     world.server.turn({ key: 'k2', kid: 'k2' }, { keep: false, silent: true })
@@ -148,6 +154,7 @@ describe('a sign-in', () => {
   })
 
   test('of another user: begins a new connection, and no waiting request of the old one is sent in the new name', async () => {
+    covers('EDGE-17')
     const world = new World()
     const [tab] = await two(world)
     world.server.turn({ key: 'k2', kid: 'k2' }, { keep: false, silent: true })
@@ -167,6 +174,7 @@ describe('a sign-in', () => {
   })
 
   test('of another user in a sibling is not taken over', async () => {
+    covers('EDGE-17')
     const world = new World()
     const [tab, sibling] = await two(world)
     tab.browser.cookie = 'bob'
@@ -181,6 +189,7 @@ describe('a sign-in', () => {
 
 describe('the end of a session', () => {
   test.each(['session_missing', 'session_ended'])('by %s is told once, in all tabs, and nobody asks again', async (code) => {
+    covers('OAU-18')
     const world = new World()
     const tabs = await two(world)
     const codes = tabs.map(ended)
@@ -215,6 +224,7 @@ describe('the end of a session', () => {
 })
 
 test('a new tab takes the token of a sibling instead of asking the server', async () => {
+  covers('REF-13', 'REF-14')
   const world = new World()
   const [tab] = await two(world)
   await world.run(60_000)
@@ -241,6 +251,7 @@ test.each<[string, unknown]>([
 
 describe('after a logout nobody asks for a token', () => {
   test('when a call is refused that was under way', async () => {
+    covers('SEC-07', 'EDGE-02')
     const world = new World()
     const tab = world.browser().open()
     await world.run(1_000)
@@ -308,6 +319,7 @@ test('an app that answers null for a token has nobody signed in any more: no fur
 })
 
 test('a call that waits for a token is not sent in the name of the user who came meanwhile', async () => {
+  covers('EDGE-17')
   const world = new World()
   const browser = world.browser()
   const tab = browser.open({ streamUrl: null })

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest'
+import { covers } from './covers'
 import { World } from './world'
 
 const second = { key: 'k2', kid: '2026-11-b' }
 
 describe('the lock of the browser', () => {
   test('is held around the fetch only, and free while the server is busy', async () => {
+    covers('REF-14')
     const world = new World()
     const browser = world.browser()
     const tab = browser.open({ streamUrl: null })
@@ -20,6 +22,7 @@ describe('the lock of the browser', () => {
   })
 
   test('held by a frozen tab is taken from it after it was silent for thirty seconds', async () => {
+    covers('REF-14')
     const world = new World()
     const browser = world.browser()
     const [frozen, tab] = [browser.open({ streamUrl: null }), browser.open({ streamUrl: null })]
@@ -63,6 +66,7 @@ describe('the lock of the browser', () => {
   })
 
   test('refused altogether by the browser is done without', async () => {
+    covers('EDGE-14')
     const world = new World()
     const browser = world.browser()
     browser.locks.request = () => Promise.reject(new DOMException('no locks here', 'SecurityError'))
