@@ -66,6 +66,16 @@ test('an idle page moves ahead of any failure, and says so in the console', () =
   expect(traffic.lines.filter((l) => l.includes('🔄') && l.includes(`JWT key ${before.kid} → ${after.kid}`))).toHaveLength(1)
 })
 
+test('filtering the console for 🔄 or JWT shows each step of a rotation', () => {
+  covers('DOC-06', 'ACC-8')
+  const { traffic, before, after } = visits.plain
+  const found = traffic.lines.filter((l) => /🔄|JWT/.test(l))
+  for (const step of [`JWT key ${before.kid} → ${after.kid}`, 'JWT refresh planned in', 'Refreshing token...', 'Token refreshed successfully']) {
+    expect(found.filter((l) => l.includes(step)), step).not.toEqual([])
+  }
+  expect(traffic.lines.filter((l) => /refresh/i.test(l) && !/🔄|JWT/.test(l))).toEqual([])
+})
+
 test('a half-filled form and the document itself stay', async () => {
   covers('REF-09', 'SIL-02', 'ACC-14')
   const { page } = visits.plain
