@@ -15,9 +15,10 @@ import (
 
 const (
 	keepEvery  = time.Second      // how soon a new head is noticed; it costs nothing but a glance at memory
-	againFirst = 5 * time.Second  // pause after a failure; doubles
+	againFirst = time.Second      // pause after a failure; doubles
 	againLast  = 10 * time.Minute // up to this
 	tidyGrace  = 5 * time.Minute  // how long tidying may fail before it is an alarm: another daemon may do it
+	resumeMay  = 3                // so many failures in a row to end a turn are no alarm: another daemon may have been at it
 
 	// MaxResume is how old a turn may be that a restart ends. Whoever asked for
 	// an older one has long seen to it otherwise, or forgotten.
@@ -140,8 +141,9 @@ func (k *Keeper) keep(ctx context.Context, resumer Resumer, tidier Tidier) {
 	if !k.writable { // at the start too
 		k.writable, k.resume, k.tidy = true, errand{}, errand{}
 	}
-	if resumer != nil && k.resume.due(head, k.standing(alarmResume)) {
-		k.resumed(k.resumeTurn(ctx, resumer, head), head)
+	// A compromise is the watcher's to end, and goes first.
+	if resumer != nil && len(head.Revoke) == 0 && k.resume.due(head, k.standing(alarmResume)) {
+		k.resumed(k.resumeTurn(ctx, resumer), head)
 	}
 	if ctx.Err() != nil {
 		return
@@ -178,15 +180,12 @@ func (e errand) done(err error, head rotation.State) (next errand, first bool) {
 var errAbandoned = errors.New("too old to be ended unasked")
 
 // resumeTurn ends a turn that was cut off, if there is one.
-func (k *Keeper) resumeTurn(ctx context.Context, r Resumer, head rotation.State) error {
-	if len(head.Revoke) > 0 {
-		return errors.New("a compromise is being ended first")
-	}
+func (k *Keeper) resumeTurn(ctx context.Context, r Resumer) error {
 	version, since, err := r.Unfinished(ctx)
 	if err != nil || version == "" {
 		return err
 	}
-	head, err = k.c.Watcher.Look(ctx, rotation.ByOps, "")
+	head, err := k.c.Watcher.Look(ctx, rotation.ByOps, "")
 	if err != nil {
 		return err
 	}
@@ -230,9 +229,11 @@ func (k *Keeper) resumed(err error, head rotation.State) {
 		return
 	}
 	if first {
-		k.log.Error("a turn that was cut off is not ended", zap.Error(err))
+		k.log.Warn("a turn that was cut off is not ended yet", zap.Error(err))
 	}
-	k.raise(alarmResume, "resume", err.Error())
+	if k.resume.fails > resumeMay || errors.Is(err, errAbandoned) {
+		k.raise(alarmResume, "resume", err.Error())
+	}
 }
 
 func (k *Keeper) tidied(err error, head rotation.State) {

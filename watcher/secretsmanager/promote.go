@@ -117,14 +117,15 @@ func (s *Store) mayPromote(ctx context.Context, v view, from, to rotation.Key, v
 		return err
 	}
 	labels := v.labels[version]
+	waits := to.Stage == rotation.Pending && v.pending() != version
 	switch {
 	case from.Version == version:
 		return fmt.Errorf("it is in the current version, a set of keys: name it in current_kid there, or let a fresh key be made with keyturn rotate %s", s.ring)
 	case v.current() != from.Version:
 		return fmt.Errorf("version %s is current, not %s: %w", v.current(), from.Version, ErrConflict)
-	case len(labels) == 0 && v.pending() != "":
+	case waits && v.pending() != "":
 		return fmt.Errorf("version %s is not pending any more, version %s is: run it again to turn to that one: %w", version, v.pending(), ErrConflict)
-	case len(labels) == 0:
+	case waits || len(labels) == 0:
 		return fmt.Errorf("version %s is not pending any more, somebody took AWSPENDING off it: run it again: %w", version, ErrConflict)
 	}
 	held, err := s.value(ctx, version, v.label(version))
