@@ -1,15 +1,15 @@
 import {
   createKeyturn
-} from "./shared-UKATMJ4F.js";
+} from "./shared-7FSBBCGT.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";
 import {
   installXhr
-} from "./shared-A7MQ6IQF.js";
+} from "./shared-O3WRY6E3.js";
 import {
   mountNotice
-} from "./shared-E7QGNSB4.js";
+} from "./shared-KHCNBKKL.js";
 import {
   createManager,
   expose,

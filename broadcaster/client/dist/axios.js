@@ -2,7 +2,7 @@ import {
   engineOf,
   hasXhr,
   isStream
-} from "./shared-A7MQ6IQF.js";
+} from "./shared-O3WRY6E3.js";
 import "./shared-AOES6CGM.js";
 import "./shared-FPVI63QI.js";
 

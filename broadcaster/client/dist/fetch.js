@@ -3,7 +3,7 @@ import {
 } from "./shared-SPKURCA2.js";
 import {
   installXhr
-} from "./shared-A7MQ6IQF.js";
+} from "./shared-O3WRY6E3.js";
 import "./shared-AOES6CGM.js";
 import "./shared-FPVI63QI.js";
 export {

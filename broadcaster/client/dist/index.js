@@ -1,13 +1,13 @@
 import {
   createKeyturn
-} from "./shared-UKATMJ4F.js";
+} from "./shared-7FSBBCGT.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";
 import {
   KeyturnError,
   installXhr
-} from "./shared-A7MQ6IQF.js";
+} from "./shared-O3WRY6E3.js";
 import "./shared-FJSELP7O.js";
 import "./shared-AOES6CGM.js";
 import "./shared-FPVI63QI.js";

@@ -748,6 +748,7 @@
     if (code === "client_outdated") return go("failed", !live, { outdated: true });
     switch (h.what) {
       case "refused":
+        if (h.status === 403 && phase === "denied" && episode.message === plain(message2)) return before;
         if (h.late || failed || open && asked && !answered) return before;
         return { ...go("open", !open || answered), asked: true };
       case "blocked":
@@ -766,6 +767,7 @@
             return open && asked ? go("open", false, { noticeable: true }) : before;
           case "done":
           case "skipped": {
+            if (!h.sound) return { ...before, answered: true };
             const next2 = failed || open && !asked ? go("recovered", false, { failures: 0 }) : { ...go(phase, false, { failures: 0 }), answered: true };
             return h.trigger === "manual" ? { ...next2, count: 0 } : next2;
           }
@@ -1449,7 +1451,7 @@
   var lastMomentMs = 2e3;
   var hintKey = "tokenRefreshError";
   var hint = "Token refresh failed. Please try logging in again.";
-  var seconds = (ms) => Math.round(ms / 1e3);
+  var seconds = (ms) => Math.max(Math.round(ms / 1e3), 0);
   function createKeyturn(options = {}, scope2 = globalThis) {
     const base = scope2.document.baseURI;
     const ring = options.ring ?? "";
@@ -1530,7 +1532,7 @@
     const tabs = joinTabs(core, ring, vault, () => {
       count("adopted");
       log("JWT adopted from another tab");
-      happen({ what: "refresh", phase: "skipped", trigger: "event", sound: true });
+      happen({ what: "refresh", phase: "skipped", trigger: "event", sound: !planner.stale() });
     }, () => left("signed_out"));
     const refresher = createRefresher(core, vault, guard, tabs, (hint2, signal) => {
       const own = settings.refresh ?? settings.getToken;
@@ -1550,7 +1552,7 @@
       }
       if (phase === "waiting") debug(`JWT refresh (${trigger}) again in ${news.waitMs} ms`);
       const held = vault.held();
-      const sound = vault.leftMs() > lastMomentMs;
+      const sound = vault.leftMs() > lastMomentMs && !(phase === "done" && planner.stale());
       const lost = error && (held || phase !== "ended");
       if (lost) {
         log(`JWT refresh (${trigger}): ${error.message}`);
@@ -1623,15 +1625,17 @@
         refresh("socket", generation).then(() => connection.dispatch(6 /* token */), () => connection.dispatch(7 /* refreshFailed */));
       }
     });
-    const token = async (signal, patient) => {
+    const adopt = async (signal) => {
       const { getToken } = settings;
-      if (getToken) {
-        const given = await until(signal, Promise.resolve(getToken()));
-        if (given && given !== vault.held()?.token) vault.take({ token: given, key: null, kid: null, ttlMs: null }, core.wall(), "app");
-        else if (!given && vault.held()) leave("signed_out");
-      }
+      if (!getToken) return;
+      const given = await until(signal, Promise.resolve(getToken()));
+      if (given && given !== vault.held()?.token) vault.take({ token: given, key: null, kid: null, ttlMs: null }, core.wall(), "app");
+      else if (!given && vault.held()) leave("signed_out");
+    };
+    const token = async (signal, patient) => {
+      await adopt(signal);
       const held = vault.held();
-      const { cacheTimeout } = settings;
+      const { getToken, cacheTimeout } = settings;
       const leftMs = held && held.ttlMs === null ? held.receivedAt + cacheTimeout - core.now() : vault.leftMs();
       const soon = Math.min(settings.refreshThreshold, (held?.ttlMs ?? cacheTimeout) / 2);
       const helpless = options.manual && !settings.refresh && !getToken;
@@ -1652,7 +1656,7 @@
     };
     const begin = () => {
       if (options.public) connection.dispatch(0 /* wanted */);
-      token(null, false).catch(() => {
+      void (settings.getToken ? adopt(null) : token(null, false)).catch(() => {
       });
     };
     watchPage(core, planner.look, connection, refresher);
@@ -2229,71 +2233,43 @@
 
   // src/notice/style.ts
   var style = `
-:host {
-  all: initial; color-scheme: light dark; position: fixed; inset-block: auto 16px; inset-inline: auto 16px;
-  inline-size: var(--keyturn-width, 26rem); max-inline-size: calc(100vw - 32px); max-block-size: calc(100dvh - 32px);
-  overflow: auto; z-index: 2147483647;
-  font: 14px/1.45 var(--keyturn-font, system-ui, sans-serif); border-radius: var(--radius);
-  --bg: var(--keyturn-bg, light-dark(#fff, #1f2126)); --fg: var(--keyturn-fg, light-dark(#1b1d22, #eceef2));
-  --accent: var(--keyturn-accent, light-dark(#0b57d0, #a8c7fa)); --accent-fg: var(--keyturn-accent-fg, light-dark(#fff, #062e6f));
-  --tone: var(--keyturn-warning, light-dark(#b25e00, #ffb95c)); --danger: var(--keyturn-danger, light-dark(#b3261e, #ff9c93));
-  --radius: var(--keyturn-radius, 10px); --line: color-mix(in srgb, var(--fg) 22%, var(--bg));
-  box-shadow: 0 6px 28px #0004;
-}
-:host([placement^=top]) { inset-block: 16px auto }
-:host([placement$=start]) { inset-inline: 16px auto }
-:host([placement$=center]) { inset-inline: 16px; margin-inline: auto }
-* { box-sizing: border-box; margin: 0; font: inherit }
-[hidden] { display: none !important }
-section {
-  position: relative; padding: 16px 18px; color: var(--fg); background: var(--bg);
-  border: 1px solid var(--line); border-inline-start: 5px solid var(--tone); border-radius: var(--radius); outline: 0;
-}
-section:not([data-view]) { opacity: 0 }
-section[data-view=success] { --tone: var(--keyturn-success, light-dark(#146c2e, #6dd58c)) }
-section[data-view=denied], section[data-view=failed] { --tone: var(--danger) }
-h2 { font-weight: 600; font-size: 1.07em; padding-inline-end: 28px; overflow-wrap: anywhere }
-[data-view=success] h2 { color: var(--tone) }
-h3, strong { font-weight: 600 }
-p { margin-block-start: 6px; overflow-wrap: anywhere }
-.box { margin-block-start: 10px; padding: 8px 10px; border-radius: 6px; background: color-mix(in srgb, var(--danger) 11%, var(--bg)); border: 1px solid var(--danger) }
-.box p { margin: 0 }
-kbd { font: .93em ui-monospace, monospace; padding: 1px 5px; border: 1px solid var(--line); border-radius: 4px; white-space: nowrap; unicode-bidi: isolate; direction: ltr }
-div.row { display: flex; flex-wrap: wrap; gap: 8px; margin-block-start: 12px; align-items: center }
-button {
-  min-block-size: 34px; padding: 5px 13px; border: 1px solid var(--line); border-radius: 7px; cursor: pointer;
-  color: var(--fg); background: none
-}
-button:hover { background: color-mix(in srgb, var(--fg) 8%, var(--bg)) }
-button:disabled { opacity: .65; cursor: default }
-.primary, .primary:hover { color: var(--accent-fg); background: var(--accent); border-color: var(--accent); font-weight: 500 }
-:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
-.x { position: absolute; inset-block-start: 10px; inset-inline-end: 10px; inline-size: 30px; min-block-size: 30px; padding: 0; border: 0; font-size: 20px; line-height: 1 }
-.link, a { color: var(--accent) }
-.link { border: 0; padding: 0; min-block-size: 28px }
-.link:hover { background: none; text-decoration: underline }
-[aria-expanded=true] span { display: inline-block; rotate: 180deg }
-h3 { margin-block-start: 10px }
-ul { padding-inline-start: 20px }
-[aria-current] { font-weight: 600 }
-textarea { inline-size: 100%; block-size: 6em; font: 12px monospace; color: inherit; background: none }
-.sr { position: absolute; clip-path: inset(50%); inline-size: 1px; block-size: 1px; overflow: hidden }
-.spin::before {
-  content: ""; display: inline-block; inline-size: .8em; block-size: .8em; margin-inline-end: .5em; vertical-align: -.08em;
-  border: 2px solid; border-inline-end-color: transparent; border-radius: 50%
-}
-@media (prefers-reduced-motion: no-preference) {
-  .spin::before { animation: spin 1s linear infinite }
-  [data-view] { animation: come .2s }
-}
-@keyframes spin { to { rotate: 1turn } }
-@keyframes come { from { opacity: 0; translate: 0 8px } }
-@media (max-width: 30rem) {
-  :host, :host([placement]) { inset-inline: 8px; inline-size: auto; max-inline-size: none }
-  .actions button { flex: 1 1 auto; min-block-size: 44px }
-}
-@media print { :host { display: none } }
-`;
+:host{all:initial;color-scheme:light dark;position:fixed;inset:auto;inset-block-end:16px;inset-inline-end:16px;inline-size:var(--keyturn-width,31rem);max-inline-size:calc(100vw - 32px);max-block-size:calc(100dvh - 32px);overflow:auto;z-index:2147483647;font:14px/1.5 var(--keyturn-font,system-ui,sans-serif);border-radius:var(--r);box-shadow:0 6px 28px #0004;
+--bg:var(--keyturn-bg,light-dark(#fff,#1f2126));--fg:var(--keyturn-fg,light-dark(#1b1d22,#eceef2));--accent:var(--keyturn-accent,light-dark(#0b57d0,#a8c7fa));--tone:var(--keyturn-warning,light-dark(#b25e00,#ffb95c));--danger:var(--keyturn-danger,light-dark(#b3261e,#ff9c93));--r:var(--keyturn-radius,8px);--line:1px solid color-mix(in srgb,var(--fg) 25%,var(--bg))}
+:host([placement^=top]){inset-block:16px auto}
+:host([placement$=start]){inset-inline:16px auto}
+:host([placement$=center]){inset-inline:16px;margin-inline:auto}
+*{box-sizing:border-box;margin:0;font:inherit}
+[hidden]{display:none!important}
+section{position:relative;padding:16px 18px;color:var(--fg);background:var(--bg);border:var(--line);border-inline-start:5px solid var(--tone);border-radius:var(--r);outline:0;overflow-wrap:anywhere}
+section:not([data-view]){opacity:0}
+[data-view=success]{--tone:var(--keyturn-success,light-dark(#146c2e,#6dd58c))}
+[data-view=denied],[data-view=failed]{--tone:var(--danger)}
+h2{font-weight:600;font-size:16px;padding-inline-end:28px}
+[data-view=success] h2{color:var(--tone)}
+h3,strong,[aria-current]{font-weight:600}
+p,h3{margin-block-start:8px}
+.box{margin-block-start:12px;padding:8px 12px;border:1px solid var(--danger);border-radius:var(--r)}
+.box p{margin:0}
+kbd{font:.9em monospace;padding:1px 5px;border:var(--line);border-radius:4px;white-space:nowrap;unicode-bidi:isolate;direction:ltr}
+.row{display:flex;flex-wrap:wrap;gap:8px;margin-block:12px 4px;align-items:center}
+button{min-block-size:34px;padding:5px 12px;border:var(--line);border-radius:var(--r);cursor:pointer;color:inherit;background:none}
+button:hover{border-color:currentcolor}
+button:disabled{opacity:.65;cursor:default}
+.primary{color:var(--keyturn-on-accent,light-dark(#fff,#062e6f));background:var(--accent)}
+:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
+.x{position:absolute;inset-block-start:10px;inset-inline-end:10px;inline-size:34px;padding:0;border-color:#0000;font-size:20px;line-height:1}
+.link,a{color:var(--accent)}
+.link{border:0;padding:0}
+[aria-expanded=true] span{display:inline-block;rotate:180deg}
+ul{padding-inline-start:20px}
+textarea{inline-size:100%;block-size:6em;font:12px monospace;color:inherit;background:none}
+.sr{position:absolute;clip-path:inset(50%)}
+.spin::before{content:"";display:inline-block;inline-size:.8em;block-size:.8em;margin-inline-end:.5em;border:2px solid;border-inline-end-color:#0000;border-radius:50%}
+@media (prefers-reduced-motion:no-preference){.spin::before{animation:s 1s linear infinite}[data-view]{animation:c .2s}}
+@keyframes s{to{rotate:1turn}}
+@keyframes c{from{opacity:0;translate:0 8px}}
+@media (max-width:30rem){:host,:host([placement]){inset-inline:8px;inline-size:auto;max-inline-size:none}.actions button{flex:1 1 auto;min-block-size:44px}}
+@media print{:host{display:none}}`;
 
   // src/notice/panel.ts
   var settleMs = 100;
@@ -2463,7 +2439,7 @@ Your token was refreshed. Everything should work again.
 Refresh Failed
 Auth manager not available
 A new token is not enough. Please hard refresh this page:
-This page has unsaved changes. Click “Hard Refresh Page” again to discard them.
+This page has unsaved changes. Click again to discard them.
 Access Denied
 You do not have permission to access this resource. Please contact an administrator to request access.
 Logout
@@ -2478,16 +2454,16 @@ Ihr Anmeldetoken verwendet möglicherweise ein veraltetes JWT-Geheimnis.
 Token erneuern
 Seite komplett neu laden
 Schließen
-Weitere Informationen
+Mehr Informationen
 Wird erneuert …
 ✅ Token erfolgreich erneuert
 Ihr Token wurde erneuert. Alles sollte wieder funktionieren.
 Erneuern fehlgeschlagen
 Anmeldeverwaltung nicht verfügbar
 Ein neues Token reicht nicht aus. Bitte laden Sie die Seite komplett neu:
-Diese Seite enthält ungespeicherte Änderungen. Klicken Sie noch einmal auf „Seite komplett neu laden“, um sie zu verwerfen.
+Diese Seite enthält ungespeicherte Änderungen. Klicken Sie noch einmal, um sie zu verwerfen.
 Zugriff verweigert
-Sie haben keine Berechtigung für diese Ressource. Bitte wenden Sie sich an einen Administrator, um Zugriff zu erhalten.
+Sie haben keine Berechtigung für diese Ressource. Bitte wenden Sie sich an einen Administrator.
 Abmelden
 Diagnose kopieren
 Kopiert
@@ -2507,7 +2483,7 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
 فشل التحديث
 مدير المصادقة غير متاح
 الرمز الجديد لا يكفي. يرجى إعادة تحميل الصفحة بالكامل:
-في هذه الصفحة تغييرات غير محفوظة. انقر على «إعادة تحميل الصفحة بالكامل» مرة أخرى للتخلي عنها.
+في هذه الصفحة تغييرات غير محفوظة. انقر مرة أخرى للتخلي عنها.
 تم رفض الوصول
 ليس لديك إذن للوصول إلى هذا المورد. يرجى التواصل مع المسؤول لطلب الوصول.
 تسجيل الخروج
@@ -2663,8 +2639,14 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
     };
     const { core, recover, protects, settings } = engineOf(keyturn);
     const { open, send, setRequestHeader, abort } = proto;
+    const upload = Object.getOwnPropertyDescriptor(proto, "upload");
     const calls = /* @__PURE__ */ new WeakMap();
-    const heard2 = /* @__PURE__ */ new WeakSet();
+    const owners = /* @__PURE__ */ new WeakMap();
+    const hear = (target, owner, listener) => {
+      if (owners.has(target)) return;
+      owners.set(target, owner);
+      for (const type of types2) target.addEventListener(type, listener);
+    };
     const show = (xhr, readyState, status = 0) => {
       for (const [name3, value] of Object.entries({ readyState, status })) {
         if (readyState) Object.defineProperty(xhr, name3, { value, configurable: true });
@@ -2723,6 +2705,16 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
       finish(this, call);
       call.broken?.(type);
     }
+    function onUpload(event) {
+      const call = calls.get(owners.get(this));
+      if (!call) return;
+      if (call.tries > 1 && (call.uploaded || event.type === "loadstart")) event.stopImmediatePropagation();
+      else if (event.type === "loadend") call.uploaded = true;
+    }
+    const unheard = (xhr) => {
+      const target = upload.get.call(xhr);
+      if (owners.delete(target)) for (const type of types2) target.removeEventListener(type, onUpload);
+    };
     const go = (xhr, call, body, authorization) => new Promise((resolve, reject) => {
       call.gone.signal.throwIfAborted();
       call.arrived = resolve;
@@ -2736,17 +2728,7 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
       const given = authorization ?? call.given;
       if (given) setRequestHeader.call(xhr, "authorization", given);
       if (call.until) xhr.timeout = Math.max(Math.ceil(call.until - core.now()), 1);
-      const { upload } = xhr;
-      if (authorization && body && !heard2.has(upload)) {
-        heard2.add(upload);
-        for (const type of types2.slice(1)) {
-          upload.addEventListener(type, (event) => {
-            const now = calls.get(xhr);
-            if (now && now.tries > 1 && (now.uploaded || type === "loadstart")) event.stopImmediatePropagation();
-            else if (now && type === "loadend") now.uploaded = true;
-          }, true);
-        }
-      }
+      if (!authorization) unheard(xhr);
       call.out = true;
       send.call(xhr, body);
     });
@@ -2763,9 +2745,7 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
         open.apply(this, opened);
         if (opened.length > 2 && !opened[2] || !protects(`${opened[1]}`)) return;
         calls.set(this, { opened, headers: [], given: null, gone: new AbortController(), tries: 0, held: 0 });
-        if (heard2.has(this)) return;
-        heard2.add(this);
-        for (const type of types2) this.addEventListener(type, onEvent, true);
+        hear(this, this, onEvent);
       },
       setRequestHeader(name3, value) {
         const call = calls.get(this);
@@ -2779,7 +2759,10 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
       send(body = null) {
         const call = calls.get(this);
         begun(call);
-        if (!call || call.done) return send.call(this, body);
+        if (!call || call.done) {
+          unheard(this);
+          return send.call(this, body);
+        }
         call.begun = true;
         const { gone: { signal }, given, opened } = call;
         const kept = copied(body);
@@ -2818,9 +2801,27 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
     };
     const native = { open, setRequestHeader, send, abort };
     for (const name3 in native) proto[name3] = patched[name3];
+    Object.defineProperty(proto, "upload", {
+      ...upload,
+      get() {
+        const target = upload.get.call(this);
+        hear(target, this, onUpload);
+        return target;
+      }
+    });
+    const Native = scope2.XMLHttpRequest;
+    const Patched = scope2.XMLHttpRequest = new Proxy(Native, {
+      construct(target, args, asked) {
+        const xhr = Reflect.construct(target, args, asked);
+        hear(xhr, xhr, onEvent);
+        return xhr;
+      }
+    });
     proto[mark2] = true;
     return () => {
       for (const name3 in native) if (proto[name3] === patched[name3]) proto[name3] = native[name3];
+      Object.defineProperty(proto, "upload", upload);
+      if (scope2.XMLHttpRequest === Patched) scope2.XMLHttpRequest = Native;
       delete proto[mark2];
     };
   }

@@ -1,6 +1,6 @@
 import {
   mountNotice
-} from "./shared-E7QGNSB4.js";
+} from "./shared-KHCNBKKL.js";
 import "./shared-FPVI63QI.js";
 export {
   mountNotice

@@ -71,9 +71,15 @@ export function installXhr(keyturn: Pick<Keyturn, 'fetch'>, scope: { XMLHttpRequ
   if (!proto || mark in proto) return () => {}
   const { core, recover, protects, settings }: Engine = engineOf(keyturn)
   const { open, send, setRequestHeader, abort } = proto
+  const upload: any = Object.getOwnPropertyDescriptor(proto, 'upload')
   const calls = new WeakMap<XMLHttpRequest, Call>()
-  // Objects that have our listeners.
-  const heard = new WeakSet<object>()
+  // key: a request or its upload that has our listeners; value: the request
+  const owners = new WeakMap<object, XMLHttpRequest>()
+  const hear = (target: EventTarget, owner: XMLHttpRequest, listener: (event: any) => void): void => {
+    if (owners.has(target)) return
+    owners.set(target, owner)
+    for (const type of types) target.addEventListener(type, listener)
+  }
 
   /** Has the app read this instead of what the browser holds; without a state, the truth again. */
   const show = (xhr: any, readyState?: number, status = 0): void => {
@@ -140,6 +146,19 @@ export function installXhr(keyturn: Pick<Keyturn, 'fetch'>, scope: { XMLHttpRequ
     call.broken?.(type)
   }
 
+  /** Of an upload that is repeated the app hears nothing that it has heard. */
+  function onUpload(this: object, event: Event): void {
+    const call = calls.get(owners.get(this)!)
+    if (!call) return
+    if (call.tries > 1 && (call.uploaded || event.type === 'loadstart')) event.stopImmediatePropagation()
+    else if (event.type === 'loadend') call.uploaded = true
+  }
+  // Across origins a listener for the upload has browsers ask for permission first; only the token does so anyway.
+  const unheard = (xhr: XMLHttpRequest): void => {
+    const target = upload.get.call(xhr)
+    if (owners.delete(target)) for (const type of types) target.removeEventListener(type, onUpload)
+  }
+
   /** Sends once; resolves when the headers of an answer are there, of a refusal with all of it. */
   const go = (xhr: XMLHttpRequest, call: Call, body: any, authorization: string | null): Promise<number> =>
     new Promise((resolve, reject) => {
@@ -155,18 +174,7 @@ export function installXhr(keyturn: Pick<Keyturn, 'fetch'>, scope: { XMLHttpRequ
       const given = authorization ?? call.given
       if (given) setRequestHeader.call(xhr, 'authorization', given)
       if (call.until) xhr.timeout = Math.max(Math.ceil(call.until - core.now()), 1)
-      const { upload } = xhr
-      // A listener for the upload has browsers ask for permission across origins; the token does so anyway.
-      if (authorization && body && !heard.has(upload)) {
-        heard.add(upload)
-        for (const type of types.slice(1)) {
-          upload.addEventListener(type, (event) => {
-            const now = calls.get(xhr)
-            if (now && now.tries > 1 && (now.uploaded || type === 'loadstart')) event.stopImmediatePropagation()
-            else if (now && type === 'loadend') now.uploaded = true
-          }, true)
-        }
-      }
+      if (!authorization) unheard(xhr)
       call.out = true
       send.call(xhr, body)
     })
@@ -184,10 +192,7 @@ export function installXhr(keyturn: Pick<Keyturn, 'fetch'>, scope: { XMLHttpRequ
       open.apply(this, opened)
       if ((opened.length > 2 && !opened[2]) || !protects(`${opened[1]}`)) return
       calls.set(this, { opened, headers: [], given: null, gone: new AbortController(), tries: 0, held: 0 })
-      if (heard.has(this)) return
-      heard.add(this)
-      // Capturing listeners come first, so that the app's can be spared.
-      for (const type of types) this.addEventListener(type, onEvent, true)
+      hear(this, this, onEvent)
     },
     setRequestHeader(name, value) {
       const call = calls.get(this)
@@ -202,7 +207,10 @@ export function installXhr(keyturn: Pick<Keyturn, 'fetch'>, scope: { XMLHttpRequ
     send(body = null) {
       const call = calls.get(this)
       begun(call)
-      if (!call || call.done) return send.call(this, body)
+      if (!call || call.done) {
+        unheard(this)
+        return send.call(this, body)
+      }
       call.begun = true
       const { gone: { signal }, given, opened } = call
       const kept = copied(body)
@@ -240,9 +248,28 @@ export function installXhr(keyturn: Pick<Keyturn, 'fetch'>, scope: { XMLHttpRequ
   }
   const native: Record<string, unknown> = { open, setRequestHeader, send, abort }
   for (const name in native) proto[name] = patched[name]
+  // Browsers call listeners in the order of their coming: ours are there before the app can add one.
+  Object.defineProperty(proto, 'upload', {
+    ...upload,
+    get(this: XMLHttpRequest) {
+      const target = upload.get.call(this)
+      hear(target, this, onUpload)
+      return target
+    },
+  })
+  const Native = scope.XMLHttpRequest!
+  const Patched = (scope.XMLHttpRequest = new Proxy(Native, {
+    construct(target, args, asked) {
+      const xhr = Reflect.construct(target, args, asked) as XMLHttpRequest
+      hear(xhr, xhr, onEvent)
+      return xhr
+    },
+  }))
   proto[mark] = true
   return () => {
     for (const name in native) if (proto[name] === patched[name]) proto[name] = native[name]
+    Object.defineProperty(proto, 'upload', upload)
+    if (scope.XMLHttpRequest === Patched) scope.XMLHttpRequest = Native
     delete proto[mark]
   }
 }

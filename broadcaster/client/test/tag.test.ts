@@ -22,7 +22,7 @@ function load(dataset: Record<string, string>, world = new World(), times = 1, t
   const window = Object.create(base, {
     document: { value: document },
     fetch: { value: base.fetch, writable: true },
-    XMLHttpRequest: { value: Xhr },
+    XMLHttpRequest: { value: Xhr, writable: true },
   }) as Scope & { keyturn: Manager; __dynamicAuthManager: Manager; fetch: typeof fetch; XMLHttpRequest: typeof Xhr } & Record<string, any>
   // The script sees this page's window where it says window or globalThis, and nothing of the test's.
   const run = new Function('window', 'globalThis', 'document', 'console', text)

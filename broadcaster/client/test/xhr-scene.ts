@@ -17,25 +17,8 @@ globalThis.ProgressEvent ??= Progress as unknown as typeof ProgressEvent
 
 const names = ['readystatechange', 'loadstart', 'progress', 'load', 'loadend', 'error', 'abort', 'timeout']
 
-/**
- * An event target whose on… properties are listeners from the first time that they are set. Capturing listeners come
- * first, as in browsers (dom.spec.whatwg.org, inner invoke); Node.js has them in the order of their coming.
- */
-class Handlers {
-  private readonly listeners: { readonly name: string; readonly job: (event: Event) => void; readonly capture: boolean }[] = []
-  addEventListener(name: string, job: (event: Event) => void, capture = false): void {
-    this.listeners.push({ name, job, capture })
-  }
-  dispatchEvent(event: Event): boolean {
-    let stopped = false
-    Object.defineProperty(event, 'stopImmediatePropagation', { value: () => (stopped = true) })
-    for (const phase of [true, false]) {
-      for (const { name, job, capture } of [...this.listeners]) {
-        if (!stopped && name === event.type && capture === phase) job.call(this, event)
-      }
-    }
-    return true
-  }
+/** An event target whose on… properties are listeners from the first time that they are set. */
+class Handlers extends EventTarget {
   static {
     for (const name of names) {
       const key = Symbol(name)
@@ -66,7 +49,7 @@ export function createXhr(tab: Tab): typeof XMLHttpRequest {
     withCredentials = false
     responseType = ''
     timeout = 0
-    readonly upload = new Handlers()
+    private readonly uploads = new Handlers()
     private state = 0
     private sent = false
     private given: { method: string; url: string; async: boolean; headers: Headers } | null = null
@@ -74,6 +57,9 @@ export function createXhr(tab: Tab): typeof XMLHttpRequest {
     private control = new AbortController()
     private parsed: unknown
 
+    get upload(): EventTarget {
+      return this.uploads
+    }
     get readyState(): number {
       return this.state
     }
@@ -122,7 +108,7 @@ export function createXhr(tab: Tab): typeof XMLHttpRequest {
       const { signal } = this.control
       const began = world.now
       this.fire(this, 'loadstart')
-      if (body) this.fire(this.upload, 'loadstart')
+      if (body) this.fire(this.uploads, 'loadstart')
       if (signal.aborted) return
       const over = (): void => {
         if (signal.aborted || this.state === 4) return
@@ -134,7 +120,7 @@ export function createXhr(tab: Tab): typeof XMLHttpRequest {
       over()
       const run = async (): Promise<void> => {
         const response = await scope.fetch(new Request(new URL(url, scope.document.baseURI), { method, headers, body, signal }))
-        if (body) for (const name of ['progress', 'load', 'loadend']) this.fire(this.upload, name)
+        if (body) for (const name of ['progress', 'load', 'loadend']) this.fire(this.uploads, name)
         this.answer = { response, bytes: new Uint8Array() }
         this.turn(2)
         const bytes = new Uint8Array(await response.arrayBuffer())
@@ -167,7 +153,7 @@ export function createXhr(tab: Tab): typeof XMLHttpRequest {
       this.state = state
       this.dispatchEvent(new Event('readystatechange'))
     }
-    private fire(target: Handlers, name: string, loaded = 0): void {
+    private fire(target: EventTarget, name: string, loaded = 0): void {
       target.dispatchEvent(new ProgressEvent(name, { loaded }))
     }
   }

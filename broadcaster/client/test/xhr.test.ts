@@ -14,7 +14,9 @@ async function page(world: World, install = true): Promise<{ tab: Tab; Xhr: type
   const tab = world.browser().open({ streamUrl: null })
   const Xhr = createXhr(tab)
   await world.run(1_000)
-  return { tab, Xhr, takeBack: install ? installXhr(tab.keyturn, { XMLHttpRequest: Xhr }) : () => {} }
+  const window = { XMLHttpRequest: Xhr }
+  const takeBack = install ? installXhr(tab.keyturn, window) : () => {}
+  return { tab, Xhr: window.XMLHttpRequest, takeBack }
 }
 
 interface Sent {
@@ -304,11 +306,16 @@ test('the patch is put on once, and can be taken back', async () => {
   const world = new World()
   const { tab, Xhr } = await page(world, false)
   const before = { ...Object.getOwnPropertyDescriptors(Xhr.prototype) }
-  const takeBack = installXhr(tab.keyturn, { XMLHttpRequest: Xhr })
-  const patched = Xhr.prototype.send
-  installXhr(tab.keyturn, { XMLHttpRequest: Xhr })()
-  expect([Xhr.prototype.send === patched, patched === before.send!.value]).toEqual([true, false])
+  const window = { XMLHttpRequest: Xhr }
+  const takeBack = installXhr(tab.keyturn, window)
+  const { send } = Xhr.prototype
+  const patched = window.XMLHttpRequest
+  installXhr(tab.keyturn, window)()
+  expect([Xhr.prototype.send === send, send === before.send!.value, window.XMLHttpRequest === patched]).toEqual([true, false, true])
+  expect([patched.name, patched.length, new patched() instanceof Xhr]).toEqual([Xhr.name, Xhr.length, true])
   takeBack()
+  expect(window.XMLHttpRequest).toBe(Xhr)
   expect(Object.keys(Object.getOwnPropertyDescriptors(Xhr.prototype))).toEqual(Object.keys(before))
   for (const name of ['open', 'send', 'abort', 'setRequestHeader'] as const) expect(Xhr.prototype[name]).toBe(before[name]!.value)
+  expect(Object.getOwnPropertyDescriptor(Xhr.prototype, 'upload')!.get).toBe(before.upload!.get)
 })

@@ -48,7 +48,7 @@ export interface Episode {
 }
 /** All that a story is made of. */
 export type Happening = Trouble
-/** sound: the token in use is still good, so that nobody has noticed anything. */
+/** sound: the token in use is good, so that nobody has noticed a failure, and a success is one. */
  | {
     readonly what: 'refresh';
     readonly phase: RefreshNews['phase'];

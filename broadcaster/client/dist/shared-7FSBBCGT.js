@@ -7,7 +7,7 @@ import {
   jittered,
   readProblem,
   until
-} from "./shared-A7MQ6IQF.js";
+} from "./shared-O3WRY6E3.js";
 import {
   insides
 } from "./shared-FJSELP7O.js";
@@ -377,6 +377,7 @@ function told(before, h) {
   if (code === "client_outdated") return go("failed", !live, { outdated: true });
   switch (h.what) {
     case "refused":
+      if (h.status === 403 && phase === "denied" && episode.message === plain(message2)) return before;
       if (h.late || failed || open && asked && !answered) return before;
       return { ...go("open", !open || answered), asked: true };
     case "blocked":
@@ -395,6 +396,7 @@ function told(before, h) {
           return open && asked ? go("open", false, { noticeable: true }) : before;
         case "done":
         case "skipped": {
+          if (!h.sound) return { ...before, answered: true };
           const next = failed || open && !asked ? go("recovered", false, { failures: 0 }) : { ...go(phase, false, { failures: 0 }), answered: true };
           return h.trigger === "manual" ? { ...next, count: 0 } : next;
         }
@@ -1074,7 +1076,7 @@ function createVault(core, changed) {
 var lastMomentMs = 2e3;
 var hintKey = "tokenRefreshError";
 var hint = "Token refresh failed. Please try logging in again.";
-var seconds = (ms) => Math.round(ms / 1e3);
+var seconds = (ms) => Math.max(Math.round(ms / 1e3), 0);
 function createKeyturn(options = {}, scope = globalThis) {
   const base = scope.document.baseURI;
   const ring = options.ring ?? "";
@@ -1155,7 +1157,7 @@ function createKeyturn(options = {}, scope = globalThis) {
   const tabs = joinTabs(core, ring, vault, () => {
     count("adopted");
     log("JWT adopted from another tab");
-    happen({ what: "refresh", phase: "skipped", trigger: "event", sound: true });
+    happen({ what: "refresh", phase: "skipped", trigger: "event", sound: !planner.stale() });
   }, () => left("signed_out"));
   const refresher = createRefresher(core, vault, guard, tabs, (hint2, signal) => {
     const own = settings.refresh ?? settings.getToken;
@@ -1175,7 +1177,7 @@ function createKeyturn(options = {}, scope = globalThis) {
     }
     if (phase === "waiting") debug(`JWT refresh (${trigger}) again in ${news.waitMs} ms`);
     const held = vault.held();
-    const sound = vault.leftMs() > lastMomentMs;
+    const sound = vault.leftMs() > lastMomentMs && !(phase === "done" && planner.stale());
     const lost = error && (held || phase !== "ended");
     if (lost) {
       log(`JWT refresh (${trigger}): ${error.message}`);
@@ -1248,15 +1250,17 @@ function createKeyturn(options = {}, scope = globalThis) {
       refresh("socket", generation).then(() => connection.dispatch(6 /* token */), () => connection.dispatch(7 /* refreshFailed */));
     }
   });
-  const token = async (signal, patient) => {
+  const adopt = async (signal) => {
     const { getToken } = settings;
-    if (getToken) {
-      const given = await until(signal, Promise.resolve(getToken()));
-      if (given && given !== vault.held()?.token) vault.take({ token: given, key: null, kid: null, ttlMs: null }, core.wall(), "app");
-      else if (!given && vault.held()) leave("signed_out");
-    }
+    if (!getToken) return;
+    const given = await until(signal, Promise.resolve(getToken()));
+    if (given && given !== vault.held()?.token) vault.take({ token: given, key: null, kid: null, ttlMs: null }, core.wall(), "app");
+    else if (!given && vault.held()) leave("signed_out");
+  };
+  const token = async (signal, patient) => {
+    await adopt(signal);
     const held = vault.held();
-    const { cacheTimeout } = settings;
+    const { getToken, cacheTimeout } = settings;
     const leftMs = held && held.ttlMs === null ? held.receivedAt + cacheTimeout - core.now() : vault.leftMs();
     const soon = Math.min(settings.refreshThreshold, (held?.ttlMs ?? cacheTimeout) / 2);
     const helpless = options.manual && !settings.refresh && !getToken;
@@ -1277,7 +1281,7 @@ function createKeyturn(options = {}, scope = globalThis) {
   };
   const begin = () => {
     if (options.public) connection.dispatch(0 /* wanted */);
-    token(null, false).catch(() => {
+    void (settings.getToken ? adopt(null) : token(null, false)).catch(() => {
     });
   };
   watchPage(core, planner.look, connection, refresher);

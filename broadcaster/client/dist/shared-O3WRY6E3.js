@@ -317,8 +317,14 @@ function installXhr(keyturn, scope = globalThis) {
   };
   const { core, recover, protects, settings } = engineOf(keyturn);
   const { open, send, setRequestHeader, abort } = proto;
+  const upload = Object.getOwnPropertyDescriptor(proto, "upload");
   const calls = /* @__PURE__ */ new WeakMap();
-  const heard = /* @__PURE__ */ new WeakSet();
+  const owners = /* @__PURE__ */ new WeakMap();
+  const hear = (target, owner, listener) => {
+    if (owners.has(target)) return;
+    owners.set(target, owner);
+    for (const type of types) target.addEventListener(type, listener);
+  };
   const show = (xhr, readyState, status = 0) => {
     for (const [name, value] of Object.entries({ readyState, status })) {
       if (readyState) Object.defineProperty(xhr, name, { value, configurable: true });
@@ -377,6 +383,16 @@ function installXhr(keyturn, scope = globalThis) {
     finish(this, call);
     call.broken?.(type);
   }
+  function onUpload(event) {
+    const call = calls.get(owners.get(this));
+    if (!call) return;
+    if (call.tries > 1 && (call.uploaded || event.type === "loadstart")) event.stopImmediatePropagation();
+    else if (event.type === "loadend") call.uploaded = true;
+  }
+  const unheard = (xhr) => {
+    const target = upload.get.call(xhr);
+    if (owners.delete(target)) for (const type of types) target.removeEventListener(type, onUpload);
+  };
   const go = (xhr, call, body, authorization) => new Promise((resolve, reject) => {
     call.gone.signal.throwIfAborted();
     call.arrived = resolve;
@@ -390,17 +406,7 @@ function installXhr(keyturn, scope = globalThis) {
     const given = authorization ?? call.given;
     if (given) setRequestHeader.call(xhr, "authorization", given);
     if (call.until) xhr.timeout = Math.max(Math.ceil(call.until - core.now()), 1);
-    const { upload } = xhr;
-    if (authorization && body && !heard.has(upload)) {
-      heard.add(upload);
-      for (const type of types.slice(1)) {
-        upload.addEventListener(type, (event) => {
-          const now = calls.get(xhr);
-          if (now && now.tries > 1 && (now.uploaded || type === "loadstart")) event.stopImmediatePropagation();
-          else if (now && type === "loadend") now.uploaded = true;
-        }, true);
-      }
-    }
+    if (!authorization) unheard(xhr);
     call.out = true;
     send.call(xhr, body);
   });
@@ -417,9 +423,7 @@ function installXhr(keyturn, scope = globalThis) {
       open.apply(this, opened);
       if (opened.length > 2 && !opened[2] || !protects(`${opened[1]}`)) return;
       calls.set(this, { opened, headers: [], given: null, gone: new AbortController(), tries: 0, held: 0 });
-      if (heard.has(this)) return;
-      heard.add(this);
-      for (const type of types) this.addEventListener(type, onEvent, true);
+      hear(this, this, onEvent);
     },
     setRequestHeader(name, value) {
       const call = calls.get(this);
@@ -433,7 +437,10 @@ function installXhr(keyturn, scope = globalThis) {
     send(body = null) {
       const call = calls.get(this);
       begun(call);
-      if (!call || call.done) return send.call(this, body);
+      if (!call || call.done) {
+        unheard(this);
+        return send.call(this, body);
+      }
       call.begun = true;
       const { gone: { signal }, given, opened } = call;
       const kept = copied(body);
@@ -472,9 +479,27 @@ function installXhr(keyturn, scope = globalThis) {
   };
   const native = { open, setRequestHeader, send, abort };
   for (const name in native) proto[name] = patched[name];
+  Object.defineProperty(proto, "upload", {
+    ...upload,
+    get() {
+      const target = upload.get.call(this);
+      hear(target, this, onUpload);
+      return target;
+    }
+  });
+  const Native = scope.XMLHttpRequest;
+  const Patched = scope.XMLHttpRequest = new Proxy(Native, {
+    construct(target, args, asked) {
+      const xhr = Reflect.construct(target, args, asked);
+      hear(xhr, xhr, onEvent);
+      return xhr;
+    }
+  });
   proto[mark] = true;
   return () => {
     for (const name in native) if (proto[name] === patched[name]) proto[name] = native[name];
+    Object.defineProperty(proto, "upload", upload);
+    if (scope.XMLHttpRequest === Patched) scope.XMLHttpRequest = Native;
     delete proto[mark];
   };
 }
