@@ -84,7 +84,7 @@ function good(name: string, value: any): boolean {
 /** The known name that shares the most neighbouring letters with an unknown one. */
 function nearest(name: string): string {
   const near = (known: string): number =>
-    [...known].filter((_, at) => name.toLowerCase().includes(known.toLowerCase().slice(at, at + 2))).length - Math.abs(known.length - name.length)
+    3 * [...known].filter((_, at) => name.toLowerCase().includes(known.toLowerCase().slice(at, at + 2))).length - Math.abs(known.length - name.length)
   return Object.keys(defaults).reduce((best, known) => (near(known) > near(best) ? known : best))
 }
 
