@@ -94,7 +94,7 @@ func newProcess(c Config, w world, logs io.Writer, d *demo) (*process, error) {
 func waitList(c Config) []string {
 	out := []string{"the log of states"}
 	for _, r := range c.Rings {
-		out = append(out, keysOf(r.Name))
+		out = append(out, keysOf(r.Name), stateOf(r.Name))
 	}
 	if c.issues() {
 		out = append(out, "the session store")
@@ -102,7 +102,8 @@ func waitList(c Config) []string {
 	return out
 }
 
-func keysOf(ring string) string { return "keys of ring " + ring }
+func keysOf(ring string) string  { return "keys of ring " + ring }
+func stateOf(ring string) string { return "the state of ring " + ring }
 
 // newInstance names this process: the host, so that people find it, and a
 // random part, so that two on one host differ.

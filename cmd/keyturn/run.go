@@ -149,6 +149,7 @@ func (p *process) startHub() error {
 		Apply: func(s rotation.State) {
 			p.hub.Apply(s)
 			p.board.put(s)
+			p.health.have(stateOf(s.Ring))
 			if r := p.rings[s.Ring]; r != nil {
 				r.outlives.nudge()
 			}
