@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core'
 
 const origin = 'https://notice.test'
+/** The package as it is shipped, or a trial build of it. */
+const shipped = process.env.KEYTURN_CLIENT ?? fileURLToPath(new URL('../../../broadcaster/client/dist', import.meta.url))
 const file = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8')
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
@@ -18,7 +22,7 @@ export interface Setting {
   /** What the manager says about its settings. */
   settings?: object
   /** The app's own answer to "would something be lost?". */
-  dirty?: boolean
+  dirty?: boolean | undefined
   /** The app's own markup. */
   body?: string
 }
@@ -71,7 +75,7 @@ export class NoticePage {
     await page.route(`${origin}/**`, async (route) => {
       const { pathname } = new URL(route.request().url())
       if (pathname === '/page.js') await route.fulfill({ contentType: 'text/javascript', body: file('page.js') })
-      else if (pathname === '/notice.js') await route.fulfill({ contentType: 'text/javascript', body: process.env.KEYTURN_NOTICE ? readFileSync(process.env.KEYTURN_NOTICE, 'utf8') : file('../../../broadcaster/client/dist/notice.js') })
+      else if (pathname.endsWith('.js')) await route.fulfill({ contentType: 'text/javascript', body: readFileSync(join(shipped, pathname), 'utf8') })
       else await route.fulfill({ contentType: 'text/html', body: html, headers: { 'content-security-policy': policy } })
     })
     await page.goto(`${origin}/`)

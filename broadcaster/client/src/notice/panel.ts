@@ -64,7 +64,7 @@ export function createPanel(page: Document, { texts, lang, dir }: Wording, conta
   const hard = button('hard', texts.hard, clicks.hard)
   const logout = button('logout', texts.logout, clicks.logout ?? clicks.dismiss)
   const dismiss = button('dismiss', texts.dismiss, clicks.dismiss)
-  const close = make('button', 'x', { type: 'button', onclick: clicks.dismiss, ariaLabel: texts.dismiss, textContent: '×' })
+  const close = make('button', 'x', { type: 'button', onclick: clicks.dismiss, ariaLabel: texts.close, textContent: '×' })
   const more = make('button', 'link', { type: 'button', onclick: clicks.toggle }, `${texts.more} `, make('span', '', { ariaHidden: 'true' }, '▼'))
   const area = make('textarea', '', { readOnly: true, hidden: true, ariaLabel: texts.copy, dir: 'ltr' })
   const copy = button('copy', texts.copy, async () => {

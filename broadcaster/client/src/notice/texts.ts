@@ -1,6 +1,6 @@
 /** Names of the notice's texts, in the order in which each language lists them. */
 const names = [
-  'title', 'body', 'refresh', 'hard', 'dismiss', 'more', 'refreshing', 'done', 'doneBody', 'failed', 'missing', 'prompt',
+  'title', 'body', 'refresh', 'hard', 'dismiss', 'close', 'more', 'refreshing', 'done', 'doneBody', 'failed', 'missing', 'prompt',
   'unsaved', 'denied', 'deniedBody', 'logout', 'copy', 'copied', 'what', 'solutions', 'expected', 'keys',
 ] as const
 
@@ -17,6 +17,7 @@ Your authentication token may be using an outdated JWT secret.
 Refresh Token
 Hard Refresh Page
 Dismiss
+Close
 More Information
 Refreshing...
 ✅ Token Refreshed Successfully
@@ -24,7 +25,7 @@ Your token was refreshed. Everything should work again.
 Refresh Failed
 Auth manager not available
 A new token is not enough. Please hard refresh this page:
-This page has unsaved changes. Click “Hard Refresh Page” again to discard them.
+This page has unsaved changes. Click again to discard them.
 Access Denied
 You do not have permission to access this resource. Please contact an administrator to request access.
 Logout
@@ -38,17 +39,18 @@ Windows/Linux: Ctrl + Shift + R|Mac: Cmd + Shift + R|Safari: Cmd + Option + R`,
 Ihr Anmeldetoken verwendet möglicherweise ein veraltetes JWT-Geheimnis.
 Token erneuern
 Seite komplett neu laden
+Ausblenden
 Schließen
-Weitere Informationen
+Mehr Informationen
 Wird erneuert …
 ✅ Token erfolgreich erneuert
 Ihr Token wurde erneuert. Alles sollte wieder funktionieren.
 Erneuern fehlgeschlagen
 Anmeldeverwaltung nicht verfügbar
 Ein neues Token reicht nicht aus. Bitte laden Sie die Seite komplett neu:
-Diese Seite enthält ungespeicherte Änderungen. Klicken Sie noch einmal auf „Seite komplett neu laden“, um sie zu verwerfen.
+Diese Seite enthält ungespeicherte Änderungen. Klicken Sie noch einmal, um sie zu verwerfen.
 Zugriff verweigert
-Sie haben keine Berechtigung für diese Ressource. Bitte wenden Sie sich an einen Administrator, um Zugriff zu erhalten.
+Sie haben keine Berechtigung für diese Ressource. Bitte wenden Sie sich an einen Administrator.
 Abmelden
 Diagnose kopieren
 Kopiert
@@ -61,6 +63,7 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
 تحديث الرمز
 إعادة تحميل الصفحة بالكامل
 تجاهل
+إغلاق
 مزيد من المعلومات
 جارٍ التحديث...
 ✅ تم تحديث الرمز بنجاح
@@ -68,7 +71,7 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
 فشل التحديث
 مدير المصادقة غير متاح
 الرمز الجديد لا يكفي. يرجى إعادة تحميل الصفحة بالكامل:
-في هذه الصفحة تغييرات غير محفوظة. انقر على «إعادة تحميل الصفحة بالكامل» مرة أخرى للتخلي عنها.
+في هذه الصفحة تغييرات غير محفوظة. انقر مرة أخرى للتخلي عنها.
 تم رفض الوصول
 ليس لديك إذن للوصول إلى هذا المورد. يرجى التواصل مع المسؤول لطلب الوصول.
 تسجيل الخروج
