@@ -126,7 +126,7 @@ func (s *Store) shown(ctx context.Context, v view, prev rotation.State) (rotatio
 		return snap, nil
 	}
 	for _, l := range stages(v, prev) {
-		val, err := s.value(ctx, l.version, v.label(l.version))
+		val, err := s.arrived(ctx, l.version, v.label(l.version))
 		if err != nil {
 			seen, err := f.withheld(l, err)
 			if err != nil {
@@ -147,6 +147,20 @@ func (s *Store) shown(ctx context.Context, v view, prev rotation.State) (rotatio
 	}
 	s.found(f)
 	return snap, nil
+}
+
+// arrived is value for a version that is listed: where a replica does not have
+// it yet it asks again, for about a third of a second.
+func (s *Store) arrived(ctx context.Context, version, label string) (value, error) {
+	for try := 0; ; try++ {
+		v, err := s.value(ctx, version, label)
+		if classOf(err) != classAbsent || try == len(s.pauses) {
+			return v, err
+		}
+		if err := wait(ctx, s.pauses[try]); err != nil {
+			return value{}, failed("GetSecretValue", s.id, err)
+		}
+	}
 }
 
 // sights are the keys of a value. Where it holds several, the active one has
