@@ -123,21 +123,24 @@ func (t *turn) look(ctx context.Context) error {
 }
 
 func (t *turn) prepare(ctx context.Context) error {
-	st, err := t.Watcher.LookAfter(ctx, rotation.ByOps, "", func(ctx context.Context) (err error) {
-		t.result.KID, err = t.Store.Prepare(ctx, t.Watcher.Status().Head)
-		return err
-	})
+	st, err := t.pending(ctx)
 	if err != nil {
 		return err
 	}
 	kid := t.result.KID
 	to, ok := pendingOf(st, kid)
+	if t.Pending != "" {
+		to, ok = st.Key(t.Pending)
+		ok = ok && to.Stage == rotation.Pending
+		kid = to.KID
+	}
 	if !ok {
 		if cur, _ := st.Current(); cur.KID == kid && cur.Name != t.plan.from.Name {
 			return fmt.Errorf("key %s was made current by another meanwhile", cur.Name)
 		}
 		return fmt.Errorf("the new key %s is in the store but not in the log: %s", kid, alarms(t.Watcher.Status()))
 	}
+	t.result.KID = kid
 	t.to, t.seenAt = to, time.Now()
 	t.result.To, t.result.Rev, t.result.Resumed = to.Name, st.Rev, to.Name == t.plan.pending
 	switch {
@@ -150,6 +153,22 @@ func (t *turn) prepare(ctx context.Context) error {
 	}
 	t.say(StepAnnounce, "key %s is announced, rev %d", to.Name, st.Rev)
 	return nil
+}
+
+// pending lets the store have a pending key, and returns the state that shows
+// it. A key that was named is pending already: no other one may come instead.
+func (t *turn) pending(ctx context.Context) (rotation.State, error) {
+	if t.Pending != "" {
+		return t.Watcher.Look(ctx, rotation.ByOps, "")
+	}
+	return t.Watcher.LookAfter(ctx, rotation.ByOps, "", func(ctx context.Context) (err error) {
+		head := t.Watcher.Status().Head
+		if cur, _ := head.Current(); cur.Name != t.plan.from.Name {
+			return fmt.Errorf("key %s was made current by another meanwhile", cur.Name)
+		}
+		t.result.KID, err = t.Store.Prepare(ctx, head)
+		return err
+	})
 }
 
 func (t *turn) revoke(ctx context.Context) error {
