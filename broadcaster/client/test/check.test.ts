@@ -27,17 +27,17 @@ describe('the configuration', () => {
   test.each<[string, string[], Partial<Facts>, 'issues' | 'warnings' | 'info', string, string]>([
     ['cannot be reached', ['CFG-10', 'CFG-07'], { status: null, answer: null }, 'issues', 'cannot be reached', 'Endpoint configured: no'],
     ['is answered by something else', ['CFG-10'], { status: 200, answer: null }, 'issues', 'not as keyturn does', 'Endpoint configured: no'],
-    ['is not there', ['CFG-10'], { status: 404, answer: null }, 'issues', 'status 404', 'Endpoint configured: no'],
+    ['is not there', ['CFG-10'], { status: 404, answer: null }, 'issues', 'answers 404', 'Endpoint configured: no'],
     ['is kept from strangers', ['CFG-05'], { status: 401, answer: null, tokenKid: null }, 'warnings', 'nobody is signed in', 'Endpoint configured: yes'],
     ['of verifiers with another secret', ['CFG-05', 'DOC-03'], { answer: { ...answer, match: false, verifiers: { reporting: 2, agreeing: 1 } } },
       'issues', 'do not hold the same JWT secret (1 of 2 agree)', 'Secret Matches: false'],
     ['of a weak secret', ['CFG-05', 'CFG-07'], { answer: { ...answer, strong: false } }, 'warnings', 'shorter than 32 bytes, or publicly known',
-      'JWT Secret Length: too short, or publicly known'],
-    ['without a current key', ['CFG-07'], { answer: { ...answer, kid: null }, tokenKid: null }, 'issues', 'no key is current', 'JWT Key ID: none'],
+      'JWT Secret Length: too short (< 32 bytes), or known'],
+    ['without a current key', ['CFG-07'], { answer: { ...answer, kid: '' }, tokenKid: null }, 'issues', 'no key is current', 'JWT Key ID: none'],
     ['of a token under the previous key', ['CFG-05'], { tokenKid: 'a' }, 'info', 'previous key', 'Token kid: a (previous)'],
     ['of a token under no key of the ring', ['CFG-05'], { tokenKid: 'z' }, 'warnings', 'none of the ring', 'Token kid: z (unknown)'],
-    ['of verifiers that say nothing', ['CFG-05'], { answer: { ...answer, verifiers: { reporting: 0, agreeing: 0 } } }, 'info', 'no verifier reports', 'Secret Matches: true'],
-    ['of a connection that was refused for good', ['CFG-07'], { socket: 'stopped' }, 'warnings', 'ended the live connection', 'Endpoint configured: yes'],
+    ['of verifiers that say nothing', ['CFG-05'], { answer: { ...answer, match: false, verifiers: { reporting: 0, agreeing: 0 } } }, 'warnings', 'no verifier reports', 'Secret Matches: false'],
+    ['of a connection that was refused for good', ['CFG-07'], { socket: 'stopped' }, 'warnings', 'refused the live connection', 'Endpoint configured: yes'],
     ['with another base path', ['CFG-11'], { basePath: '/app/' }, 'info', 'not below the base path /app/', 'Endpoint configured: yes'],
   ])('that %s is told, with what to do and what comes of it', (_, ids, change, where, message, line) => {
     covers(...ids)
@@ -97,7 +97,7 @@ describe('checkConfiguration', () => {
     ['an answer that never comes', () => new Promise(() => {}), 'cannot be reached'],
     ['a page instead', () => new Response('<!doctype html>', { headers: { 'content-type': 'text/html' } }), 'not as keyturn does'],
     ['an answer of another shape', () => Response.json({ kid: 7, match: '<img onerror=x>' }), 'not as keyturn does'],
-    ['a refusal', () => problem(503, 'not_ready'), 'status 503'],
+    ['a refusal', () => problem(503, 'not_ready'), 'answers 503'],
   ])('given %s says so, and never rejects', async (_, script, message) => {
     covers('CFG-10')
     const { world, manager } = await page()
@@ -112,7 +112,7 @@ describe('checkConfiguration', () => {
     world.server.config.strong = false
     const { tab } = await page(world, true)
     expect(lines(tab).filter((line) => line.startsWith('JWT warning'))).toEqual([
-      'JWT warning: the JWT secret is shorter than 32 bytes, or publicly known. Fix: turn the key: keyturn rotate. Impact: whoever guesses it can sign tokens for anybody.',
+      'JWT warning: the JWT secret is shorter than 32 bytes, or publicly known. Fix: turn the key (keyturn rotate). Impact: whoever guesses it signs tokens.',
     ])
     await world.run(700_000)
     expect(tab.calls.filter((call) => call.endsWith('config-status'))).toHaveLength(1)
