@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -190,7 +191,12 @@ func (s *Store) recall(ctx context.Context, v view, f *findings) error {
 		if slices.ContainsFunc(judged, func(l staged) bool { return l.version == k.Version }) {
 			continue
 		}
-		_, err := s.value(ctx, k.Version, v.label(k.Version))
+		err := s.lost(k.Version)
+		if err == nil {
+			if _, err = s.value(ctx, k.Version, v.label(k.Version)); classOf(err) == classAbsent {
+				s.lose(k.Version, err)
+			}
+		}
 		var broken *unusable
 		switch c := classOf(err); {
 		case c == classAbsent, c.refused(), errors.As(err, &broken):
@@ -201,13 +207,34 @@ func (s *Store) recall(ctx context.Context, v view, f *findings) error {
 	}
 	leaked := 0
 	for _, g := range slices.Backward(f.prev.Gone) {
-		if g.Why != rotation.WhyCompromised || g.Version == "" || leaked == maxLeaked || s.printed(g.Version) {
+		if g.Why != rotation.WhyCompromised || g.Version == "" || leaked == maxLeaked || s.printed(g.Version) || s.lost(g.Version) != nil {
 			continue
 		}
 		leaked++
-		_, _ = s.value(ctx, g.Version, v.label(g.Version)) // AWS may have purged it; its version and kid are known in any case
+		if _, err := s.value(ctx, g.Version, v.label(g.Version)); err != nil {
+			s.lose(g.Version, err) // purged, most likely; its version and kid are known in any case
+		}
 	}
 	return nil
+}
+
+// lost returns why a version was not to be had a short while ago; nil: it was
+// not asked for.
+func (s *Store) lost(version string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.cache.lost[version]; time.Now().Before(h.until) {
+		return h.err
+	}
+	return nil
+}
+
+func (s *Store) lose(version string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	maps.DeleteFunc(s.cache.lost, func(_ string, h kept) bool { return !now.Before(h.until) })
+	s.cache.lost[version] = kept{err: err, until: now.Add(askAgain)}
 }
 
 // printed reports whether the version was read once.
@@ -308,10 +335,9 @@ func (s *Store) valueOf(ctx context.Context, version string) (v value, err error
 	}
 	seen := s.last()
 	for range maxMoves {
-		if seen.arn == "" || classOf(err) == classMoved {
-			// Without an answer that can be believed, the id alone will do.
-			if seen, err = s.describe(ctx); err != nil && !errors.Is(err, watcher.ErrStale) {
-				return value{}, err
+		if seen.label(version) == "" || classOf(err) == classMoved { // it may have another since
+			if fresh, err := s.describe(ctx); err == nil {
+				seen = fresh // else the id alone will do
 			}
 		}
 		if v, err = s.value(ctx, version, seen.label(version)); classOf(err) != classMoved {

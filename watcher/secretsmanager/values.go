@@ -103,13 +103,14 @@ type cache struct {
 	kept    map[string]kept
 	prints  map[string][]printed     // version → its keys; stays when the value goes
 	order   []string                 // versions of kept and prints, the longest unused first
+	lost    map[string]kept          // versions of live keys that AWS does not have, for a while
 	reading map[string]chan struct{} // version → capacity 1: held by whoever reads it
 }
 
 // kept is what is known of a version: its value, or why there is none.
 type kept struct {
 	value value
-	err   error     // *unusable for ever; a refusal or a miss until then
+	err   error     // *unusable for ever; a refusal until then
 	until time.Time // zero: for ever
 }
 
@@ -121,14 +122,13 @@ type printed struct {
 }
 
 func newCache() cache {
-	return cache{kept: map[string]kept{}, prints: map[string][]printed{}, reading: map[string]chan struct{}{}}
+	return cache{kept: map[string]kept{}, prints: map[string][]printed{}, lost: map[string]kept{}, reading: map[string]chan struct{}{}}
 }
 
-// get returns what is known of the version; ok is false where it has to be
-// read. A miss counts for a version without labels only.
-func (c *cache) get(version, label string, now time.Time) (h kept, ok bool) {
+// get returns what is known of the version; ok is false where it has to be read.
+func (c *cache) get(version string, now time.Time) (h kept, ok bool) {
 	h, ok = c.kept[version]
-	if !ok || !h.until.IsZero() && !now.Before(h.until) || label != "" && classOf(h.err) == classAbsent {
+	if !ok || !h.until.IsZero() && !now.Before(h.until) {
 		return kept{}, false
 	}
 	c.use(version)
@@ -187,8 +187,8 @@ func (c *cache) forget(prev rotation.State, v view) {
 // value returns what the version holds. label is one that it carries, so that
 // AWS refuses where it has moved meanwhile ([classMoved]); empty: the version
 // has none. A version that was read once is never read again, and one that AWS
-// refuses to hand out, or that is without labels and lost, not sooner than in
-// askAgain. Each version has one reader at a time.
+// refuses to hand out not sooner than in askAgain. Each version has one reader
+// at a time.
 func (s *Store) value(ctx context.Context, version, label string) (value, error) {
 	gate := s.gate(version)
 	select {
@@ -198,7 +198,7 @@ func (s *Store) value(ctx context.Context, version, label string) (value, error)
 		return value{}, s.failed("GetSecretValue", context.Cause(ctx))
 	}
 	s.mu.Lock()
-	h, ok := s.cache.get(version, label, time.Now())
+	h, ok := s.cache.get(version, time.Now())
 	s.mu.Unlock()
 	if ok {
 		return h.value, h.err
@@ -208,7 +208,7 @@ func (s *Store) value(ctx context.Context, version, label string) (value, error)
 	switch c := classOf(err); {
 	case err == nil, errors.As(err, &broken):
 		h = kept{value: v, err: err}
-	case c.refused(), c == classAbsent && label == "":
+	case c.refused():
 		h = kept{err: err, until: time.Now().Add(askAgain)}
 	default:
 		return value{}, err
