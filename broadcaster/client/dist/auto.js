@@ -1,20 +1,20 @@
 import {
   createKeyturn
-} from "./shared-7FSBBCGT.js";
+} from "./shared-2HVICHUT.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";
 import {
   installXhr
-} from "./shared-O3WRY6E3.js";
+} from "./shared-GD3JR32A.js";
 import {
   mountNotice
-} from "./shared-KHCNBKKL.js";
+} from "./shared-QV7N6LTD.js";
 import {
   createManager,
   expose,
   installCompat
-} from "./shared-ME55C4TR.js";
+} from "./shared-BFQMEHAC.js";
 import "./shared-FJSELP7O.js";
 import "./shared-AOES6CGM.js";
 import "./shared-FPVI63QI.js";

@@ -2,7 +2,7 @@ import {
   engineOf,
   hasXhr,
   isStream
-} from "./shared-O3WRY6E3.js";
+} from "./shared-GD3JR32A.js";
 import "./shared-AOES6CGM.js";
 import "./shared-FPVI63QI.js";
 

@@ -1,13 +1,13 @@
 import {
   createKeyturn
-} from "./shared-7FSBBCGT.js";
+} from "./shared-2HVICHUT.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";
 import {
   KeyturnError,
   installXhr
-} from "./shared-O3WRY6E3.js";
+} from "./shared-GD3JR32A.js";
 import "./shared-FJSELP7O.js";
 import "./shared-AOES6CGM.js";
 import "./shared-FPVI63QI.js";

@@ -294,8 +294,7 @@
     return status === 401 || status === 403 || !!authWords && status >= 200 && status < 300;
   }
   function createRecover(p) {
-    const { core, vault, guard, count, settings, trouble = () => {
-    } } = p;
+    const { core, vault, guard, count, settings, trouble } = p;
     const log = (line) => p.log(`[fetchWithAuth] ${line}`);
     let claimsRefresh = null;
     const refreshClaims = async ({ generation, claims }) => {
@@ -1179,7 +1178,7 @@
     return typeof value === typeof usual2 && (typeof value !== "number" || value >= least && value <= most2) && (typeof value !== "string" || isText(value) && (!texts[name3] || texts[name3].test(value)));
   }
   function nearest(name3) {
-    const near = (known) => [...known].filter((_, at) => name3.toLowerCase().includes(known.toLowerCase().slice(at, at + 2))).length - Math.abs(known.length - name3.length);
+    const near = (known) => 3 * [...known].filter((_, at) => name3.toLowerCase().includes(known.toLowerCase().slice(at, at + 2))).length - Math.abs(known.length - name3.length);
     return Object.keys(defaults).reduce((best, known) => near(known) > near(best) ? known : best);
   }
   function configured(before, changes, locked = []) {
@@ -1766,81 +1765,58 @@
   // src/check.ts
   var shape = {
     ring: "text",
-    kid: "text?",
+    kid: "text",
     pending: ["text"],
     retiring: ["text"],
     strong: "flag",
     match: "flag",
     verifiers: { reporting: "number", agreeing: "number" },
     locked: ["text"],
-    version: "text?"
+    version: "text"
   };
   function judgeConfiguration({ url, status, answer, tokenKid, socket, page, basePath }) {
     const found = [];
     const find = (bad, severity, message2, fix, impact) => bad && found.push({ severity, message: message2, fix, impact });
     const { origin, pathname } = new URL(page);
-    const { kid = null, strong, match, retiring = [], pending = [], verifiers } = answer ?? {};
+    const { kid, strong, match, retiring = [], pending = [], verifiers: { reporting, agreeing } = { reporting: 0, agreeing: 0 } } = answer ?? {};
     const place2 = kid && tokenKid === kid ? "current" : tokenKid && retiring.includes(tokenKid) ? "previous" : tokenKid && pending.includes(tokenKid) ? "pending" : "unknown";
-    const stuck = "no token can be refreshed once it is refused";
-    find(
-      status === null,
-      "error",
-      `the endpoint ${url} cannot be reached`,
-      `check data-refresh, the network, and that ${origin} is among the server's origins`,
-      stuck
-    );
-    find(status === 401, "warning", "nobody is signed in", "sign in, then check again", "the server says nothing to strangers");
+    const stuck = "a refused token cannot be refreshed";
+    const refused = "requests are refused";
+    find(status === null, "error", `the endpoint ${url} cannot be reached`, `check data-refresh, the network, and that the server's origins name ${origin}`, stuck);
+    find(status === 401, "warning", "nobody is signed in", "sign in, then check again", "only who is signed in is told");
     find(
       status !== null && status !== 401 && !answer,
       "error",
-      `${url} answers, status ${status}, but not as keyturn does`,
-      "point data-refresh at /auth/refresh of the keyturn server",
+      `${url} answers ${status}, but not as keyturn does`,
+      "check data-refresh and data-ring",
       stuck
     );
     if (answer) {
-      find(!kid, "error", "no key is current", "make one current: keyturn status shows the ring", "no token can be signed");
+      find(!kid, "error", "no key is current", "make one current (keyturn status)", "no token can be signed");
       find(
-        !match,
+        !match && !!reporting,
         "error",
-        `signer and verifiers do not hold the same JWT secret (${verifiers.agreeing} of ${verifiers.reporting} agree)`,
-        "ask whoever runs the server to look at keyturn status",
-        "valid tokens are refused"
+        `signer and verifiers do not hold the same JWT secret (${agreeing} of ${reporting} agree)`,
+        "ask whoever runs the server (keyturn status)",
+        refused
       );
-      find(
-        !strong,
-        "warning",
-        "the JWT secret is shorter than 32 bytes, or publicly known",
-        "turn the key: keyturn rotate",
-        "whoever guesses it can sign tokens for anybody"
-      );
-      find(
-        !!match && !verifiers.reporting,
-        "info",
-        "no verifier reports what it holds",
-        "let services report, or check them by hand",
-        "a service with another secret would not be noticed here"
-      );
-      find(place2 === "previous", "info", "the token in use has the previous key", "nothing: it will be refreshed", "none");
-      find(
-        place2 === "unknown" && !!tokenKid,
-        "warning",
-        `the token's kid ${tokenKid} is none of the ring's`,
-        "refreshToken(), then check again",
-        "requests with this token are refused"
-      );
+      find(!reporting, "warning", "no verifier reports its keys", "let the services report", "another secret in one of them would not be seen");
+      find(!strong, "warning", "the JWT secret is shorter than 32 bytes, or publicly known", "turn the key (keyturn rotate)", "whoever guesses it signs tokens");
+      find(place2 === "previous", "info", "the token has the previous key", "none: it will be refreshed", "none");
+      find(place2 === "unknown" && !!tokenKid, "warning", `the token's kid ${tokenKid} is none of the ring's`, "refreshToken()", refused);
     }
     find(
       socket === "stopped",
       "warning",
-      "the server has ended the live connection for good",
+      "the server has refused the live connection",
       "check data-ring, and who is signed in",
-      "turned keys are noticed only when a request is refused"
+      "turned keys are noticed only by a refused request"
     );
     find(
       !pathname.startsWith(basePath),
       "info",
       `this page is not below the base path ${basePath}`,
-      `set basePath, and register ${origin}${basePath}callback as redirect URI with the identity provider`,
+      `set basePath; register ${origin}${basePath}callback as redirect URI`,
       "a sign-in may end with a redirect_uri mismatch"
     );
     const of = (severity) => found.filter((f) => f.severity === severity);
@@ -1854,8 +1830,8 @@
       info: of("info"),
       summary: issues.length ? `❌ JWT configuration: ${issues.length} to be mended` : warnings.length ? `⚠️ JWT configuration works, ${warnings.length} to look at` : "✅ JWT configuration is valid and ready",
       lines: [
-        `JWT Secret Length: ${said(strong ? "OK (>= 32 bytes)" : "too short, or publicly known")}`,
-        `JWT Key ID: ${said(kid ?? "none")}`,
+        `JWT Secret Length: ${said(strong ? "OK (>= 32 bytes)" : "too short (< 32 bytes), or known")}`,
+        `JWT Key ID: ${said(kid || "none")}`,
         `Token kid: ${tokenKid ?? "none"} (${place2})`,
         `Secret Matches: ${said(match)}`,
         `Endpoint configured: ${answer || status === 401 ? "yes" : "no"}`
@@ -2163,8 +2139,8 @@
   // src/notice/diagnostics.ts
   var secretive = /eyJ[\w-]+(\.[\w-]*)*|[\w+/=-]{40,}/g;
   function diagnostics(info, page) {
-    const { userAgent, language } = page.defaultView.navigator;
-    return JSON.stringify({ time: /* @__PURE__ */ new Date(), ...info, userAgent, language, online: navigator.onLine }, null, 1).replace(secretive, "…");
+    const { userAgent, language, onLine } = page.defaultView.navigator;
+    return JSON.stringify({ time: /* @__PURE__ */ new Date(), ...info, userAgent, language, onLine }, null, 1).replace(secretive, "…");
   }
   async function write(page, text) {
     try {
@@ -2299,7 +2275,7 @@ textarea{inline-size:100%;block-size:6em;font:12px monospace;color:inherit;backg
     const hard = button("hard", texts2.hard, clicks.hard);
     const logout = button("logout", texts2.logout, clicks.logout ?? clicks.dismiss);
     const dismiss = button("dismiss", texts2.dismiss, clicks.dismiss);
-    const close = make("button", "x", { type: "button", onclick: clicks.dismiss, ariaLabel: texts2.dismiss, textContent: "×" });
+    const close = make("button", "x", { type: "button", onclick: clicks.dismiss, ariaLabel: texts2.close, textContent: "×" });
     const more = make("button", "link", { type: "button", onclick: clicks.toggle }, `${texts2.more} `, make("span", "", { ariaHidden: "true" }, "▼"));
     const area = make("textarea", "", { readOnly: true, hidden: true, ariaLabel: texts2.copy, dir: "ltr" });
     const copy = button("copy", texts2.copy, async () => {
@@ -2380,7 +2356,7 @@ textarea{inline-size:100%;block-size:6em;font:12px monospace;color:inherit;backg
         home.addEventListener("close", () => host.isConnected && render(latest), { once: true });
       }
       if (close.isConnected) fill(state);
-      else win.setTimeout(() => host.isConnected && fill(latest), settleMs);
+      else setTimeout(() => host.isConnected && fill(latest), settleMs);
     };
     return {
       render,
@@ -2408,6 +2384,7 @@ textarea{inline-size:100%;block-size:6em;font:12px monospace;color:inherit;backg
     "refresh",
     "hard",
     "dismiss",
+    "close",
     "more",
     "refreshing",
     "done",
@@ -2432,6 +2409,7 @@ Your authentication token may be using an outdated JWT secret.
 Refresh Token
 Hard Refresh Page
 Dismiss
+Close
 More Information
 Refreshing...
 ✅ Token Refreshed Successfully
@@ -2453,6 +2431,7 @@ Windows/Linux: Ctrl + Shift + R|Mac: Cmd + Shift + R|Safari: Cmd + Option + R`,
 Ihr Anmeldetoken verwendet möglicherweise ein veraltetes JWT-Geheimnis.
 Token erneuern
 Seite komplett neu laden
+Ausblenden
 Schließen
 Mehr Informationen
 Wird erneuert …
@@ -2476,6 +2455,7 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
 تحديث الرمز
 إعادة تحميل الصفحة بالكامل
 تجاهل
+إغلاق
 مزيد من المعلومات
 جارٍ التحديث...
 ✅ تم تحديث الرمز بنجاح

@@ -1,6 +1,6 @@
 import {
   mountNotice
-} from "./shared-KHCNBKKL.js";
+} from "./shared-QV7N6LTD.js";
 import "./shared-FPVI63QI.js";
 export {
   mountNotice

@@ -38,7 +38,7 @@ export interface RecoverParts {
   readonly log: (line: string) => void
   readonly count: (what: string) => void
   /** Hears what becomes of refused requests. */
-  readonly trouble?: (trouble: Trouble) => void
+  readonly trouble: (trouble: Trouble) => void
   /**
    * The token to send; sound is false when it is known to be none that will do. patient: rather wait for a new
    * one than send one that is about to expire.
@@ -62,7 +62,7 @@ export function mayRefuse(status: number, { authWords }: Settings): boolean {
  * one replay. Refreshes are shared by whatever asks for them, so that several carriers need no word between them.
  */
 export function createRecover(p: RecoverParts): Recover {
-  const { core, vault, guard, count, settings, trouble = () => {} } = p
+  const { core, vault, guard, count, settings, trouble } = p
   const log = (line: string): void => p.log(`[fetchWithAuth] ${line}`)
   // The refresh that a 403 has set off, its delay included.
   let claimsRefresh: Promise<unknown> | null = null

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { installFetch } from '../src/install'
+import { covers } from './covers'
 import { problem } from './server'
 import type { BrowserOptions, Tab } from './world'
 import { World } from './world'
@@ -31,6 +32,7 @@ const turned = async (world: World): Promise<Tab> => {
 
 describe('a 401', () => {
   test('with the socket blocked: one refresh, one replay, and the caller sees only the good answer', async () => {
+    covers('DET-01', 'DET-02', 'RET-01')
     const world = new World()
     const tab = await turned(world)
     const response = await settled(world, tab.api())
@@ -40,6 +42,7 @@ describe('a 401', () => {
   })
 
   test('ten at once: one refresh, ten good answers', async () => {
+    covers('REF-04', 'EDGE-06')
     const world = new World()
     const tab = await turned(world)
     const all = await settled(world, Promise.all(Array.from({ length: 10 }, (_, i) => tab.api(`/reports/${i}`))))
@@ -75,6 +78,7 @@ describe('a 401', () => {
   })
 
   test('for ever: the server sees two requests, and the caller its second answer, unread', async () => {
+    covers('RET-02', 'RET-06')
     const world = new World()
     const tab = await blocked(world)
     world.server.apiScript = () => problem(401, 'signature_invalid')
@@ -95,6 +99,7 @@ describe('a 401', () => {
   })
 
   test.each([400, 404, 409, 418, 429, 500, 503])('%i is no auth failure', async (status) => {
+    covers('DET-04')
     const world = new World()
     const tab = await blocked(world)
     world.server.apiScript = () => new Response('x', { status, headers: { 'www-authenticate': 'Bearer error="invalid_token"' } })
@@ -103,6 +108,7 @@ describe('a 401', () => {
   })
 
   test('a network failure is none either', async () => {
+    covers('DET-12')
     const world = new World()
     const tab = await blocked(world)
     world.server.apiScript = () => Promise.reject(new TypeError('Failed to fetch'))
@@ -111,6 +117,7 @@ describe('a 401', () => {
   })
 
   test('marked as having had its refresh goes to the caller, and that is said', async () => {
+    covers('LOOP-01')
     const world = new World()
     const tab = await turned(world)
     const response = await settled(world, tab.api('/reports', { _attemptedRefresh: true }))
@@ -126,6 +133,7 @@ describe('an unknown kid', () => {
   }
 
   test('with a time to wait is waited for and sent again, without a refresh', async () => {
+    covers('EDGE-15', 'RET-03')
     const world = new World()
     const tab = await blocked(world)
     world.server.apiScript = unknown(3)
@@ -159,6 +167,7 @@ describe('an unknown kid', () => {
 
 describe('a 403', () => {
   test('for a role that has been granted meanwhile: waits 500 ms, refreshes, replays', async () => {
+    covers('DET-03', 'REF-05', 'LOG-03')
     const world = new World()
     const tab = await blocked(world)
     world.server.roles = ['user', 'admin']
@@ -180,6 +189,7 @@ describe('a 403', () => {
   })
 
   test('that stays: one refresh, one replay, then the caller gets it unread; again under the same claims: none', async () => {
+    covers('LOOP-03', 'LOOP-05', 'EDGE-07')
     const world = new World()
     const tab = await blocked(world)
     const response = await settled(world, tab.api('/forbidden'))
@@ -194,6 +204,7 @@ describe('a 403', () => {
   })
 
   test('is remembered across a reload, as a digest and nothing else', async () => {
+    covers('LOOP-04', 'SEC-04')
     const world = new World()
     const tab = await blocked(world)
     await settled(world, tab.api('/forbidden'))
@@ -210,6 +221,7 @@ describe('a 403', () => {
     ['a rotation', (world) => world.server.turn(second)],
     ['changed claims', (world) => world.server.broadcast({ type: 'claims', afterMs: 0, windowMs: 0 })],
   ])('after %s may refresh again', async (_, event) => {
+    covers('LOOP-10')
     const world = new World()
     const tab = world.browser().open()
     await world.run(1_000)
@@ -222,6 +234,7 @@ describe('a 403', () => {
   })
 
   test('after progress may refresh again', async () => {
+    covers('LOOP-09')
     const world = new World()
     const tab = await blocked(world)
     world.server.roles = ['user', 'editor']
@@ -232,6 +245,7 @@ describe('a 403', () => {
   })
 
   test('twenty at once: one refresh, the others say so and wait for it', async () => {
+    covers('LOOP-06', 'EDGE-01')
     const world = new World()
     const tab = await blocked(world)
     world.server.roles = ['user', 'admin']
@@ -258,6 +272,7 @@ describe('a 403', () => {
   })
 
   test.each([[0, 0], [1_000, 1_000], ['soon', 500], [-5, 500]])('waits %j: %i ms', async (given, ms) => {
+    covers('REF-05')
     const world = new World()
     const tab = await blocked(world)
     tab.keyturn.configure({ refreshDelayMs: given as number })
@@ -288,6 +303,7 @@ describe('a replay', () => {
   ]
 
   test.each(bodies)('sends %s again as it was', async (_, init, expected) => {
+    covers('RET-04')
     const world = new World()
     const tab = await turned(world)
     const response = await settled(world, tab.api('/reports?x=1', { method: 'PATCH', headers: { 'x-mine': '7' }, ...init() }))
@@ -309,6 +325,7 @@ describe('a replay', () => {
   })
 
   test('never sends a stream again: no second request, no refresh, and a line that says why', async () => {
+    covers('RET-05')
     const world = new World()
     const tab = await turned(world)
     const body = new Blob(['streamed']).stream()
@@ -329,6 +346,7 @@ describe('a replay', () => {
   })
 
   test('neither changes nor shares the caller’s options', async () => {
+    covers('LOOP-02')
     const world = new World()
     const tab = await turned(world)
     const options = Object.freeze({ method: 'POST', headers: Object.freeze({ 'x-mine': '7' }), body: 'x' })
@@ -487,6 +505,7 @@ describe('loops end', () => {
   })
 
   test('but a new rev, or a wish, gives one more try', async () => {
+    covers('LOOP-10')
     const world = new World()
     const tab = world.browser().open()
     await world.run(1_000)
@@ -515,6 +534,7 @@ describe('loops end', () => {
 
 describe('the global fetch', () => {
   test('is replaced once, looks the same, lets strangers through untouched, and can be put back', async () => {
+    covers('DET-10')
     const world = new World()
     const tab = world.browser().tab()
     const seen: unknown[][] = []
@@ -540,6 +560,7 @@ describe('the global fetch', () => {
 })
 
 test('no line, no status and no storage ever holds a token', async () => {
+  covers('LOG-22')
   const world = new World()
   const browser = world.browser()
   const tabs = [browser.open({ settings: { debug: true } }), browser.open({ settings: { debug: true } })]

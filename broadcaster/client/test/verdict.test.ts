@@ -30,6 +30,11 @@ test.each<[string, Partial<Refused>, Act, string?]>([
   ['a 403 under an older token with other claims is replayed', { ...scope, newer: true, otherClaims: true }, Act.replay],
   ['a 403 under an older token with the same claims is not', { ...scope, newer: true, spent: true }, Act.give, 'user lacks permission'],
   ['a 403 never refreshes when that is set', { ...scope, on403: 'never' }, Act.give],
+  ['a 403 whose words speak of the token is as a 401', { status: 403, worded: true, on403: 'never' }, Act.refresh],
+  ['words are believed once for the same claims', { status: 403, worded: true, spent: true }, Act.give, 'user lacks permission'],
+  ['nothing is refreshed while that is off', { off: true }, Act.give, 'is off'],
+  ['nor for a 403', { ...scope, off: true }, Act.give, 'is off'],
+  ['what a newer token may mend is sent again all the same', { off: true, newer: true }, Act.replay],
   ['a 403 refreshes under a stale key only when that is set', { ...scope, on403: 'ifStale' }, Act.give],
   ['a 403 does refresh under a stale key then', { ...scope, on403: 'ifStale', stale: true }, Act.refreshClaims, 'First 403'],
 ])('%s', (_, change, act, line) => {

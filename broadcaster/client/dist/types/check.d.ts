@@ -24,7 +24,7 @@ export interface ConfigurationReport {
 /** What the server says of itself: the ring's kids, and whether signer and verifiers agree. */
 declare const shape: {
     readonly ring: "text";
-    readonly kid: "text?";
+    readonly kid: "text";
     readonly pending: readonly ["text"];
     readonly retiring: readonly ["text"];
     readonly strong: "flag";
@@ -34,7 +34,7 @@ declare const shape: {
         readonly agreeing: "number";
     };
     readonly locked: readonly ["text"];
-    readonly version: "text?";
+    readonly version: "text";
 };
 export type ConfigStatus = Shaped<typeof shape>;
 /** All that the check goes by. */

@@ -29,7 +29,7 @@ export interface RecoverParts {
     readonly log: (line: string) => void;
     readonly count: (what: string) => void;
     /** Hears what becomes of refused requests. */
-    readonly trouble?: (trouble: Trouble) => void;
+    readonly trouble: (trouble: Trouble) => void;
     /**
      * The token to send; sound is false when it is known to be none that will do. patient: rather wait for a new
      * one than send one that is about to expire.

@@ -1,5 +1,5 @@
 /** Names of the notice's texts, in the order in which each language lists them. */
-declare const names: readonly ["title", "body", "refresh", "hard", "dismiss", "more", "refreshing", "done", "doneBody", "failed", "missing", "prompt", "unsaved", "denied", "deniedBody", "logout", "copy", "copied", "what", "solutions", "expected", "keys"];
+declare const names: readonly ["title", "body", "refresh", "hard", "dismiss", "close", "more", "refreshing", "done", "doneBody", "failed", "missing", "prompt", "unsaved", "denied", "deniedBody", "logout", "copy", "copied", "what", "solutions", "expected", "keys"];
 /**
  * key: name; value: what the notice says. `what`, `solutions` and `expected` are a heading and its items, divided by
  * `|`; `keys` are the keys of a hard refresh as `platform: keys`, for Windows and Linux, Mac, and Safari, divided alike.

@@ -27,81 +27,58 @@ function installCompat(keyturn, name = "QUILT_CATALOG_CONFIG", scope = globalThi
 // src/check.ts
 var shape = {
   ring: "text",
-  kid: "text?",
+  kid: "text",
   pending: ["text"],
   retiring: ["text"],
   strong: "flag",
   match: "flag",
   verifiers: { reporting: "number", agreeing: "number" },
   locked: ["text"],
-  version: "text?"
+  version: "text"
 };
 function judgeConfiguration({ url, status, answer, tokenKid, socket, page, basePath }) {
   const found = [];
   const find = (bad, severity, message, fix, impact) => bad && found.push({ severity, message, fix, impact });
   const { origin, pathname } = new URL(page);
-  const { kid = null, strong, match, retiring = [], pending = [], verifiers } = answer ?? {};
+  const { kid, strong, match, retiring = [], pending = [], verifiers: { reporting, agreeing } = { reporting: 0, agreeing: 0 } } = answer ?? {};
   const place = kid && tokenKid === kid ? "current" : tokenKid && retiring.includes(tokenKid) ? "previous" : tokenKid && pending.includes(tokenKid) ? "pending" : "unknown";
-  const stuck = "no token can be refreshed once it is refused";
-  find(
-    status === null,
-    "error",
-    `the endpoint ${url} cannot be reached`,
-    `check data-refresh, the network, and that ${origin} is among the server's origins`,
-    stuck
-  );
-  find(status === 401, "warning", "nobody is signed in", "sign in, then check again", "the server says nothing to strangers");
+  const stuck = "a refused token cannot be refreshed";
+  const refused = "requests are refused";
+  find(status === null, "error", `the endpoint ${url} cannot be reached`, `check data-refresh, the network, and that the server's origins name ${origin}`, stuck);
+  find(status === 401, "warning", "nobody is signed in", "sign in, then check again", "only who is signed in is told");
   find(
     status !== null && status !== 401 && !answer,
     "error",
-    `${url} answers, status ${status}, but not as keyturn does`,
-    "point data-refresh at /auth/refresh of the keyturn server",
+    `${url} answers ${status}, but not as keyturn does`,
+    "check data-refresh and data-ring",
     stuck
   );
   if (answer) {
-    find(!kid, "error", "no key is current", "make one current: keyturn status shows the ring", "no token can be signed");
+    find(!kid, "error", "no key is current", "make one current (keyturn status)", "no token can be signed");
     find(
-      !match,
+      !match && !!reporting,
       "error",
-      `signer and verifiers do not hold the same JWT secret (${verifiers.agreeing} of ${verifiers.reporting} agree)`,
-      "ask whoever runs the server to look at keyturn status",
-      "valid tokens are refused"
+      `signer and verifiers do not hold the same JWT secret (${agreeing} of ${reporting} agree)`,
+      "ask whoever runs the server (keyturn status)",
+      refused
     );
-    find(
-      !strong,
-      "warning",
-      "the JWT secret is shorter than 32 bytes, or publicly known",
-      "turn the key: keyturn rotate",
-      "whoever guesses it can sign tokens for anybody"
-    );
-    find(
-      !!match && !verifiers.reporting,
-      "info",
-      "no verifier reports what it holds",
-      "let services report, or check them by hand",
-      "a service with another secret would not be noticed here"
-    );
-    find(place === "previous", "info", "the token in use has the previous key", "nothing: it will be refreshed", "none");
-    find(
-      place === "unknown" && !!tokenKid,
-      "warning",
-      `the token's kid ${tokenKid} is none of the ring's`,
-      "refreshToken(), then check again",
-      "requests with this token are refused"
-    );
+    find(!reporting, "warning", "no verifier reports its keys", "let the services report", "another secret in one of them would not be seen");
+    find(!strong, "warning", "the JWT secret is shorter than 32 bytes, or publicly known", "turn the key (keyturn rotate)", "whoever guesses it signs tokens");
+    find(place === "previous", "info", "the token has the previous key", "none: it will be refreshed", "none");
+    find(place === "unknown" && !!tokenKid, "warning", `the token's kid ${tokenKid} is none of the ring's`, "refreshToken()", refused);
   }
   find(
     socket === "stopped",
     "warning",
-    "the server has ended the live connection for good",
+    "the server has refused the live connection",
     "check data-ring, and who is signed in",
-    "turned keys are noticed only when a request is refused"
+    "turned keys are noticed only by a refused request"
   );
   find(
     !pathname.startsWith(basePath),
     "info",
     `this page is not below the base path ${basePath}`,
-    `set basePath, and register ${origin}${basePath}callback as redirect URI with the identity provider`,
+    `set basePath; register ${origin}${basePath}callback as redirect URI`,
     "a sign-in may end with a redirect_uri mismatch"
   );
   const of = (severity) => found.filter((f) => f.severity === severity);
@@ -115,8 +92,8 @@ function judgeConfiguration({ url, status, answer, tokenKid, socket, page, baseP
     info: of("info"),
     summary: issues.length ? `❌ JWT configuration: ${issues.length} to be mended` : warnings.length ? `⚠️ JWT configuration works, ${warnings.length} to look at` : "✅ JWT configuration is valid and ready",
     lines: [
-      `JWT Secret Length: ${said(strong ? "OK (>= 32 bytes)" : "too short, or publicly known")}`,
-      `JWT Key ID: ${said(kid ?? "none")}`,
+      `JWT Secret Length: ${said(strong ? "OK (>= 32 bytes)" : "too short (< 32 bytes), or known")}`,
+      `JWT Key ID: ${said(kid || "none")}`,
       `Token kid: ${tokenKid ?? "none"} (${place})`,
       `Secret Matches: ${said(match)}`,
       `Endpoint configured: ${answer || status === 401 ? "yes" : "no"}`

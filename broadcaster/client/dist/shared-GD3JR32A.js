@@ -191,8 +191,7 @@ function mayRefuse(status, { authWords }) {
   return status === 401 || status === 403 || !!authWords && status >= 200 && status < 300;
 }
 function createRecover(p) {
-  const { core, vault, guard, count, settings, trouble = () => {
-  } } = p;
+  const { core, vault, guard, count, settings, trouble } = p;
   const log = (line) => p.log(`[fetchWithAuth] ${line}`);
   let claimsRefresh = null;
   const refreshClaims = async ({ generation, claims }) => {

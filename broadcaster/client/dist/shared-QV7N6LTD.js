@@ -52,8 +52,8 @@ function createClaim(name, page, changed2, dismissed, me = Math.random()) {
 // src/notice/diagnostics.ts
 var secretive = /eyJ[\w-]+(\.[\w-]*)*|[\w+/=-]{40,}/g;
 function diagnostics(info, page) {
-  const { userAgent, language } = page.defaultView.navigator;
-  return JSON.stringify({ time: /* @__PURE__ */ new Date(), ...info, userAgent, language, online: navigator.onLine }, null, 1).replace(secretive, "…");
+  const { userAgent, language, onLine } = page.defaultView.navigator;
+  return JSON.stringify({ time: /* @__PURE__ */ new Date(), ...info, userAgent, language, onLine }, null, 1).replace(secretive, "…");
 }
 async function write(page, text) {
   try {
@@ -188,7 +188,7 @@ function createPanel(page, { texts, lang, dir }, contact, placement, clicks) {
   const hard = button("hard", texts.hard, clicks.hard);
   const logout = button("logout", texts.logout, clicks.logout ?? clicks.dismiss);
   const dismiss = button("dismiss", texts.dismiss, clicks.dismiss);
-  const close = make("button", "x", { type: "button", onclick: clicks.dismiss, ariaLabel: texts.dismiss, textContent: "×" });
+  const close = make("button", "x", { type: "button", onclick: clicks.dismiss, ariaLabel: texts.close, textContent: "×" });
   const more = make("button", "link", { type: "button", onclick: clicks.toggle }, `${texts.more} `, make("span", "", { ariaHidden: "true" }, "▼"));
   const area = make("textarea", "", { readOnly: true, hidden: true, ariaLabel: texts.copy, dir: "ltr" });
   const copy = button("copy", texts.copy, async () => {
@@ -269,7 +269,7 @@ function createPanel(page, { texts, lang, dir }, contact, placement, clicks) {
       home.addEventListener("close", () => host.isConnected && render(latest), { once: true });
     }
     if (close.isConnected) fill(state);
-    else win.setTimeout(() => host.isConnected && fill(latest), settleMs);
+    else setTimeout(() => host.isConnected && fill(latest), settleMs);
   };
   return {
     render,
@@ -297,6 +297,7 @@ var names = [
   "refresh",
   "hard",
   "dismiss",
+  "close",
   "more",
   "refreshing",
   "done",
@@ -321,6 +322,7 @@ Your authentication token may be using an outdated JWT secret.
 Refresh Token
 Hard Refresh Page
 Dismiss
+Close
 More Information
 Refreshing...
 ✅ Token Refreshed Successfully
@@ -342,6 +344,7 @@ Windows/Linux: Ctrl + Shift + R|Mac: Cmd + Shift + R|Safari: Cmd + Option + R`,
 Ihr Anmeldetoken verwendet möglicherweise ein veraltetes JWT-Geheimnis.
 Token erneuern
 Seite komplett neu laden
+Ausblenden
 Schließen
 Mehr Informationen
 Wird erneuert …
@@ -365,6 +368,7 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
 تحديث الرمز
 إعادة تحميل الصفحة بالكامل
 تجاهل
+إغلاق
 مزيد من المعلومات
 جارٍ التحديث...
 ✅ تم تحديث الرمز بنجاح

@@ -7,7 +7,7 @@ import {
   jittered,
   readProblem,
   until
-} from "./shared-O3WRY6E3.js";
+} from "./shared-GD3JR32A.js";
 import {
   insides
 } from "./shared-FJSELP7O.js";
@@ -804,7 +804,7 @@ function good(name2, value) {
   return typeof value === typeof usual && (typeof value !== "number" || value >= least && value <= most) && (typeof value !== "string" || isText(value) && (!texts[name2] || texts[name2].test(value)));
 }
 function nearest(name2) {
-  const near = (known) => [...known].filter((_, at) => name2.toLowerCase().includes(known.toLowerCase().slice(at, at + 2))).length - Math.abs(known.length - name2.length);
+  const near = (known) => 3 * [...known].filter((_, at) => name2.toLowerCase().includes(known.toLowerCase().slice(at, at + 2))).length - Math.abs(known.length - name2.length);
   return Object.keys(defaults).reduce((best, known) => near(known) > near(best) ? known : best);
 }
 function configured(before, changes, locked = []) {
