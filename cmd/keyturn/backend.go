@@ -19,6 +19,7 @@ import (
 // backend is what the admin API sees of this process.
 type backend struct {
 	config Config
+	cloud  *cloud // nil: no ring is kept in AWS
 	rings  map[string]*ring
 	board  *board
 	rows   *natsfeed.Rows
@@ -89,7 +90,7 @@ func (b *backend) Check(ctx context.Context, name string) (admin.Report, error) 
 	if err != nil {
 		return admin.Report{}, err
 	}
-	return inspect(ctx, b.config, b.rings[name], &ring, verifiers), nil
+	return inspect(ctx, b.config, b.cloud, b.rings[name], &ring, verifiers), nil
 }
 
 // Mint implements admin.Minter.

@@ -78,8 +78,8 @@ func regionOfQueue(queue string) string {
 	}
 	labels := strings.Split(host, ".")
 	for i, label := range labels[:len(labels)-2] {
-		if label == "sqs" || label == "sqs-fips" {
-			return labels[i+1]
+		if next := labels[i+1]; (label == "sqs" || label == "sqs-fips") && next != "amazonaws" {
+			return next
 		}
 	}
 	return ""

@@ -9,6 +9,7 @@ import (
 	"github.com/keyturn/keyturn/watcher"
 	"github.com/keyturn/keyturn/watcher/admin"
 	"github.com/keyturn/keyturn/watcher/rotation"
+	"github.com/keyturn/keyturn/watcher/secretsmanager"
 )
 
 // inspection gathers the findings of one ring's check.
@@ -27,13 +28,18 @@ func (i *inspection) add(level, topic, format string, args ...any) {
 // inspect looks at a ring without changing anything: at its store, and where
 // the daemon answers (seen is not nil) at the log, the verifiers and browsers.
 // It never shows a value.
-func inspect(ctx context.Context, c Config, r *ring, seen *admin.Ring, verifiers []rotation.VerifierRow) admin.Report {
+func inspect(ctx context.Context, c Config, cloud *cloud, r *ring, seen *admin.Ring, verifiers []rotation.VerifierRow) admin.Report {
 	i := &inspection{}
 	var head rotation.State
 	if seen != nil {
 		head = seen.State
 	}
-	i.store(ctx, r, head)
+	if s, ok := r.store.(*secretsmanager.Store); ok {
+		i.secret(ctx, r, s)
+	} else {
+		i.store(ctx, r, head)
+	}
+	i.hints(ctx, r.config, cloud, r.queue)
 	if seen != nil {
 		i.log(*seen)
 		i.verifiers(head, verifiers)
@@ -51,7 +57,7 @@ func inspect(ctx context.Context, c Config, r *ring, seen *admin.Ring, verifiers
 	return admin.Report{Ring: r.config.Name, Findings: i.findings, Next: next}
 }
 
-// store looks at what the store holds now.
+// store looks at what a key file holds now.
 func (i *inspection) store(ctx context.Context, r *ring, head rotation.State) {
 	snap, err := r.store.Look(ctx, head)
 	if err != nil {

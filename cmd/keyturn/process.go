@@ -232,7 +232,7 @@ func (p *process) broadcastRings() []string {
 
 // newAPI makes the admin API.
 func (p *process) newAPI() error {
-	p.backend = &backend{config: p.config, rings: p.rings, board: p.board, rows: p.spine.rows, conn: p.spine.conn}
+	p.backend = &backend{config: p.config, cloud: p.cloud, rings: p.rings, board: p.board, rows: p.spine.rows, conn: p.spine.conn}
 	tokens := make([]admin.Token, 0, len(p.config.Admin.Tokens))
 	for _, t := range p.config.Admin.Tokens {
 		hash, err := hex.DecodeString(t.SHA256)

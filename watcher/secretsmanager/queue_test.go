@@ -341,14 +341,12 @@ func TestHintsThatComeTwiceOrLateOrNotInOrderMakeNoFalseEvent(t *testing.T) {
 	h := newHinted(t, awsfake.Rule{Native: true, Trail: true, Duplicate: 0.5, Lose: 0.3, Spread: 300 * time.Millisecond})
 	h.run()
 	h.current("payments", h.aws.Holder(hintedSecret, awsfake.Current))
-	var last string
 	for n := range 8 {
-		last = h.aws.Put(hintedSecret, material(n+2))
+		h.aws.Put(hintedSecret, material(n+2))
 		<-time.After(50 * time.Millisecond)
 	}
 	h.aws.Subscribe(h.queue, awsfake.Rule{Native: true})
-	last = h.aws.Put(hintedSecret, material(99))
-	h.current("payments", last)
+	h.current("payments", h.aws.Put(hintedSecret, material(99)))
 	h.empty()
 	seen := map[string]bool{}
 	for _, event := range h.events("payments") {
