@@ -58,7 +58,7 @@ describe('episodes', () => {
     ['refused after its replay', ['LOOP-01'], [refused, done, blocked('attempted')], ['1 open', '1 failed!']],
     ['a stream that could not be sent again', ['RET-05'], [refused, blocked('stream')], ['1 open', '1 failed!']],
     ['who joins a refresh under way is not held back', ['LOOP-06'], [refused, blocked('inflight', 403), done, recovered], ['1 open', '1 recovered']],
-    ['a 403 that stays after its refresh', ['NOT-22', 'LOOP-08'], [refused, done, blocked('attempted', 403), denied], ['1 open', '1 denied!']],
+    ['a 403 that stays after its refresh', ['NOT-22', 'LOOP-08', 'ACC-6'], [refused, done, blocked('attempted', 403), denied], ['1 open', '1 denied!']],
     ['the same denial again is an old one', ['NOT-14', 'LOOP-08'], [denied, refused, done, denied], ['1 denied!', '2 open', '2 denied!']],
     ['the same denial, not even tried', ['NOT-14'], [denied, blocked('claims', 403), denied], ['1 denied!']],
     ['the same denial of a request that was refused anew', ['NOT-14', 'LOOP-08'],

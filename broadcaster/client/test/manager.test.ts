@@ -403,7 +403,7 @@ describe('statistics', () => {
   })
 
   test('count refreshes by what set them off, the guards, the replays and the notices', async () => {
-    covers('STAT-01', 'STAT-02', 'STAT-03')
+    covers('FUT-4', 'STAT-02', 'STAT-03')
     const { world, tab, manager } = await page()
     world.server.turn(second, { keep: false, silent: true })
     const calls = Promise.all([tab.api(), tab.api(), tab.api()])
@@ -422,6 +422,14 @@ describe('statistics', () => {
     expect(stats.blocked).toEqual({ attempted: 1, claims: 1 })
     expect(stats).toMatchObject({ validationFailureCount: expect.any(Number), retries: 4, notificationsShown: 1 })
     expect(stats.lastValidationError).toEqual({ time: expect.any(Number), status: null, message: expect.stringContaining('status_500') })
+  })
+
+  test('count the end of a session as a failure', async () => {
+    covers('STAT-03')
+    const { world, manager } = await page()
+    world.server.refreshScript = () => problem(401, 'session_ended')
+    await after(world, manager.refreshToken()).catch(() => {})
+    expect(manager.getJWTValidationStats().refreshes.byTrigger.manual).toEqual({ attempted: 1, succeeded: 0, failed: 1 })
   })
 
   test('begin anew at resetStats, and the count of failures after a wish that succeeded', async () => {

@@ -44,6 +44,36 @@ describe('the connection of a page', () => {
     expect([tab.refreshes, tab.keyturn.status().socket, tab.keyturn.status().token?.key]).toEqual([2, 'open', 'k2'])
   })
 
+  test('refused for a compromised key stands again as soon as the new token is there, however long it was told to wait', async () => {
+    covers('EDGE-09')
+    const world = new World()
+    world.server.plan = { afterMs: 0, windowMs: 100 }
+    const tab = await open(world)
+    world.server.turn(second, { keep: false })
+    tab.socket.deliver({ type: 'error', code: 'key_revoked', message: 'x', retryAfterMs: 60_000 })
+    await world.run(10)
+    tab.socket.end(4401)
+    await world.run(300)
+    expect([tab.refreshes, tab.keyturn.status().socket, tab.keyturn.status().token?.key]).toEqual([2, 'open', 'k2'])
+  })
+
+  test('refused for a token that has been replaced meanwhile stands again at once', async () => {
+    covers('EDGE-09')
+    const world = new World()
+    const tab = await open(world)
+    tab.socket.deliver({ type: 'error', code: 'key_revoked', message: 'x', retryAfterMs: 60_000 })
+    await world.run(10)
+    world.server.turn(second, { keep: false, silent: true })
+    // The new token is there, and could not be presented: the connection is just going.
+    tab.socket.state = 'closed'
+    const fresh = tab.keyturn.refresh()
+    await world.run(200)
+    await fresh
+    tab.socket.onclose?.({ code: 4401 })
+    await world.run(200)
+    expect([tab.sockets.length, tab.keyturn.status().socket]).toEqual([2, 'open'])
+  })
+
   test('refused for ever is tried ever less often, with three refreshes in five minutes', async () => {
     covers('LOOP-07')
     const world = new World()

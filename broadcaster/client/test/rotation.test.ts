@@ -395,7 +395,7 @@ describe('a hidden page', () => {
 
 describe('changed claims', () => {
   test('are fetched within their window, once', async () => {
-    covers('LOOP-10', 'REF-02')
+    covers('REF-02')
     const world = new World()
     const tab = await started(world)
     world.server.roles = ['user', 'admin']
@@ -421,6 +421,25 @@ describe('changed claims', () => {
     }
     expect(tab.refreshes).toBeLessThanOrEqual(1 + 7)
   })
+})
+
+test.each<[string, (world: World) => void]>([
+  ['changed claims', (world) => world.server.broadcast({ type: 'claims', afterMs: 600_000, windowMs: 0 })],
+  ['a turned key', (world) => world.server.turn(second)],
+])('%s are a new reason: what was blocked for its permissions may refresh again', async (_, tell) => {
+  covers('LOOP-10')
+  const world = new World()
+  const tab = await started(world)
+  const call = async (): Promise<number> => {
+    const answer = tab.api('/admin')
+    await world.run(2_000)
+    return (await answer).status
+  }
+  expect([await call(), await call(), tab.refreshes]).toEqual([403, 403, 2])
+  world.server.roles = ['user', 'admin']
+  tell(world)
+  await world.run(100)
+  expect([await call(), tab.refreshes]).toEqual([200, 3])
 })
 
 test('claims that change while a refresh is under way are fetched by another one', async () => {
