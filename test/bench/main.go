@@ -124,6 +124,9 @@ func measure(ctx context.Context, o options) (r *report, err error) {
 	if err := measureConnections(ctx, o, binary, dir, r); err != nil {
 		return nil, err
 	}
+	if err := measureCloud(ctx, o, binary, dir, r); err != nil {
+		return nil, err
+	}
 	if err := measureRotation(ctx, o, binary, dir, r); err != nil {
 		return nil, err
 	}
