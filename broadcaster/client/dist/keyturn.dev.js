@@ -1920,24 +1920,33 @@
     return [`${address}${address.includes("?") ? "&" : "?"}${parameter}=${unique}`, ...hash].join("#");
   }
   function unbusted(href) {
-    return href.replace(new RegExp(`[?&]${parameter}=\\d+(?=#|$)`), "");
+    return href.replace(new RegExp(`[?&]${parameter}=-?\\d+(?=#|$)`), "");
   }
   function tidyAddress({ location, history }) {
     const { href = "" } = location ?? {};
-    if (history && unbusted(href) !== href) history.replaceState(history.state, "", unbusted(href));
+    const tidy = unbusted(href);
+    if (!history || tidy === href) return false;
+    history.replaceState(history.state, "", tidy);
+    return href.includes(`${parameter}=-`);
   }
   var limitMs = 5e3;
   var most = 200;
-  async function hardRefresh({ core, send, count, report, clear, log }) {
+  async function hardRefresh({ core, send, count, report, clear, log }, rest = false) {
     const scope2 = core.scope;
     const { location: { href }, caches, navigator: { serviceWorker }, performance } = scope2;
-    count("hard");
-    report({ what: "hardrefresh" });
-    core.write("sessionStorage", hardKey, `${+core.read("sessionStorage", hardKey) + 1}`);
-    log("Hard refresh: emptying the caches, then JWT and page are loaded anew");
-    clear();
-    const own = (url) => new URL(url).origin === new URL(href).origin;
-    const files = (performance.getEntriesByType?.("resource") ?? []).filter(({ name: name3, initiatorType }) => own(name3) && /^(script|link|css)$/.test(initiatorType ?? ""));
+    const twice = !rest && !!serviceWorker?.controller;
+    if (!rest) {
+      count("hard");
+      report({ what: "hardrefresh" });
+      core.write("sessionStorage", hardKey, `${+core.read("sessionStorage", hardKey) + 1}`);
+      log("Hard refresh: emptying the caches, then JWT and page are loaded anew");
+      clear();
+    }
+    const { origin } = new URL(href);
+    const files = (performance.getEntriesByType?.("resource") ?? []).filter(({ name: name3, initiatorType }) => {
+      const url = new URL(name3);
+      return url.origin === origin && (/^(script|link|css)$/.test(initiatorType ?? "") || /\.\w+$/.test(url.pathname));
+    });
     const fresh = (url) => send(url, { cache: "reload", credentials: "include" });
     const each = (list, job) => list?.then((all) => Promise.allSettled(all.map(job)));
     const emptied = async () => {
@@ -1945,11 +1954,18 @@
         each(serviceWorker?.getRegistrations(), (worker) => worker.unregister()),
         each(caches?.keys(), (name3) => caches.delete(name3))
       ]);
-      await Promise.allSettled([href, ...new Set(files.slice(0, most).map(({ name: name3 }) => name3))].map(fresh));
+      if (!twice) await Promise.allSettled([href, ...new Set(files.slice(0, most).map(({ name: name3 }) => name3))].map(fresh));
     };
     await Promise.race([emptied().catch(() => {
     }), core.pause(limitMs)]);
-    scope2.location.replace(busted(href, core.wall()));
+    scope2.location.replace(busted(href, twice ? -core.wall() : core.wall()));
+  }
+  function resumeHardRefresh(inside) {
+    const { scope: scope2 } = inside.core;
+    if (!tidyAddress(scope2)) return;
+    const rest = () => void hardRefresh(inside, true);
+    if (scope2.document.readyState === "complete") rest();
+    else scope2.addEventListener("load", rest);
   }
 
   // src/version.ts
@@ -1989,7 +2005,7 @@
     });
     const examine = (brief) => checkConfiguration(keyturn, inside, brief);
     log("🚀 Initializing DynamicAuthManager...");
-    tidyAddress(core.scope);
+    resumeHardRefresh(inside);
     if (check) {
       const off = on("token", ({ held }) => {
         const { getToken: own, refresh: ownRefresh } = settings();

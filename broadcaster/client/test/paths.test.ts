@@ -209,6 +209,41 @@ describe('each guard has a line of its own', () => {
   })
 })
 
+describe('the console says, word for word and findable by 🔄,', () => {
+  const forbidden = (): Response => problem(403, 'role_missing')
+  test.each<[string, string[], number, (world: World, tab: Tab) => Promise<unknown>]>([
+    ['LOG-01', ['Got 403 Forbidden, user may need permission refresh'], 2, (world, tab) => settled(world, tab.api())],
+    ['LOG-02', ['First 403, attempting token refresh'], 1, (world, tab) => settled(world, tab.api())],
+    ['LOG-03', ['Waiting 500ms before refresh...'], 1, (world, tab) => settled(world, tab.api())],
+    ['LOG-07', ['Already attempted refresh for this request'], 1, (world, tab) => settled(world, tab.api('/x', { _attemptedRefresh: true }))],
+    ['LOG-08', ['Token refresh redirect already in progress'], 2, (world, tab) => settled(world, Promise.all([tab.api(), tab.api(), tab.api()]))],
+  ])('%s: %s', async (id, [line], times, act) => {
+    covers(id)
+    const world = new World()
+    const tab = await page(world)
+    world.server.apiScript = forbidden
+    await act(world, tab)
+    expect(tab.lines.filter((said) => said === `🔄 [fetchWithAuth] ${line}`)).toHaveLength(times)
+  })
+})
+
+test('a recovery takes three round trips and 50 ms for the other tabs after a 401, and the delay more after a 403', async () => {
+  covers('PERF-02')
+  const world = new World()
+  const tab = await page(world)
+  const took = async (path: string): Promise<number> => {
+    const began = world.now
+    let ended = 0
+    void tab.api(path).then(() => (ended = world.now))
+    await world.run(10_000)
+    return ended - began
+  }
+  world.server.turn(second, { keep: false })
+  expect(await took('/reports')).toBe(3 * world.server.latencyMs + 50)
+  world.server.roles = ['user', 'admin']
+  expect(await took('/admin')).toBe(3 * world.server.latencyMs + 50 + 500)
+})
+
 describe('automatic refresh off', () => {
   test('a call that was refused under an older token is sent again with the newer: that is no refresh', async () => {
     const world = new World()

@@ -291,6 +291,39 @@ describe('an XMLHttpRequest', () => {
   })
 })
 
+test.each<[string, (tab: Tab) => string | Promise<unknown>, boolean]>([
+  ['a stranger', () => 'https://other.example.com/x', false],
+  ['a client of nobody', (tab) => tab.keyturn.logout(), false],
+  ['a signed-in client', () => `${api}/x`, true],
+])('an upload to %s has listeners of ours only if the token goes along: they cost a preflight', async (_, prepare, ours) => {
+  const world = new World()
+  const { tab, Xhr } = await page(world)
+  const given = prepare(tab)
+  await world.run(1_000)
+  const xhr = new Xhr()
+  const heard = new Set<string>()
+  const { addEventListener, removeEventListener } = EventTarget.prototype
+  const target = Object.getPrototypeOf(Object.getPrototypeOf(xhr)) as EventTarget
+  target.addEventListener = function (this: EventTarget, ...args: Parameters<typeof addEventListener>) {
+    if (this !== xhr) heard.add(args[0])
+    addEventListener.apply(this, args)
+  }
+  target.removeEventListener = function (this: EventTarget, ...args: Parameters<typeof removeEventListener>) {
+    if (this !== xhr) heard.delete(args[0])
+    removeEventListener.apply(this, args)
+  }
+  try {
+    xhr.open('POST', typeof given === 'string' ? given : `${api}/x`)
+    expect([!!xhr.upload, heard.size > 0]).toEqual([true, true])
+    xhr.send('x')
+    await world.run(1_000)
+    expect(heard.size > 0).toBe(ours)
+  } finally {
+    delete (target as Partial<EventTarget>).addEventListener
+    delete (target as Partial<EventTarget>).removeEventListener
+  }
+})
+
 test('ten at once and a fetch: one refresh, all recovered', async () => {
   covers('REF-04', 'EDGE-06')
   const world = new World()

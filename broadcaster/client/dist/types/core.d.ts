@@ -1,4 +1,4 @@
-import type { Scope } from './scope.js';
+import type { Scope } from './scope';
 /** What every part of the client stands on: time, waiting, storage, chance. */
 export interface Core {
     readonly scope: Scope;

@@ -1,4 +1,4 @@
-import type { State } from './frames.js';
+import type { State } from './frames';
 /** The token as far as the decision needs it. */
 export interface Bearing {
     /** Public name of the key that verified it, where the server told; else null. */

@@ -1,4 +1,4 @@
-import type { Answer } from './vault.js';
+import type { Answer } from './vault';
 /** What asking for a token came to. */
 export interface Outcome {
     readonly answer?: Answer;
