@@ -34,6 +34,7 @@ var rules = []rule{
 	{"watcher", []string{"watcher/rotation"}, none},
 	{"watcher/natslog", []string{"watcher", "watcher/rotation", "auth"}, []string{"github.com/nats-io/", "golang.org/x/sys"}},
 	{"watcher/filestore", []string{"watcher", "watcher/rotation", "auth"}, []string{"github.com/fsnotify/", "golang.org/x/sys"}},
+	{"watcher/secretsmanager", []string{"watcher", "watcher/rotation", "auth"}, []string{"github.com/aws/"}},
 	{"watcher/rollout", []string{"watcher", "watcher/rotation", "auth"}, none},
 	{"watcher/admin", []string{"watcher", "watcher/rotation", "watcher/rollout", "auth"}, none},
 	{"broadcaster", []string{"watcher/rotation", "auth"}, []string{"github.com/gorilla/websocket", "golang.org/x/sys"}},
