@@ -9,12 +9,12 @@ import {
 } from "./shared-GD3JR32A.js";
 import {
   mountNotice
-} from "./shared-QV7N6LTD.js";
+} from "./shared-CZVP26H2.js";
 import {
   createManager,
   expose,
   installCompat
-} from "./shared-JK6MSLQX.js";
+} from "./shared-BFQMEHAC.js";
 import "./shared-FJSELP7O.js";
 import "./shared-AOES6CGM.js";
 import "./shared-FPVI63QI.js";

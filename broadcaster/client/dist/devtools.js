@@ -2,7 +2,7 @@ import {
   createManager,
   expose,
   installCompat
-} from "./shared-JK6MSLQX.js";
+} from "./shared-BFQMEHAC.js";
 import "./shared-FJSELP7O.js";
 import "./shared-AOES6CGM.js";
 import "./shared-FPVI63QI.js";

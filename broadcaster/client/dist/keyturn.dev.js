@@ -1920,33 +1920,24 @@
     return [`${address}${address.includes("?") ? "&" : "?"}${parameter}=${unique}`, ...hash].join("#");
   }
   function unbusted(href) {
-    return href.replace(new RegExp(`[?&]${parameter}=-?\\d+(?=#|$)`), "");
+    return href.replace(new RegExp(`[?&]${parameter}=\\d+(?=#|$)`), "");
   }
   function tidyAddress({ location, history }) {
     const { href = "" } = location ?? {};
-    const tidy = unbusted(href);
-    if (!history || tidy === href) return false;
-    history.replaceState(history.state, "", tidy);
-    return href.includes(`${parameter}=-`);
+    if (history && unbusted(href) !== href) history.replaceState(history.state, "", unbusted(href));
   }
   var limitMs = 5e3;
   var most = 200;
-  async function hardRefresh({ core, send, count, report, clear, log }, rest = false) {
+  async function hardRefresh({ core, send, count, report, clear, log }) {
     const scope2 = core.scope;
     const { location: { href }, caches, navigator: { serviceWorker }, performance } = scope2;
-    const twice = !rest && !!serviceWorker?.controller;
-    if (!rest) {
-      count("hard");
-      report({ what: "hardrefresh" });
-      core.write("sessionStorage", hardKey, `${+core.read("sessionStorage", hardKey) + 1}`);
-      log("Hard refresh: emptying the caches, then JWT and page are loaded anew");
-      clear();
-    }
-    const { origin } = new URL(href);
-    const files = (performance.getEntriesByType?.("resource") ?? []).filter(({ name: name3, initiatorType }) => {
-      const url = new URL(name3);
-      return url.origin === origin && (/^(script|link|css)$/.test(initiatorType ?? "") || /\.\w+$/.test(url.pathname));
-    });
+    count("hard");
+    report({ what: "hardrefresh" });
+    core.write("sessionStorage", hardKey, `${+core.read("sessionStorage", hardKey) + 1}`);
+    log("Hard refresh: emptying the caches, then JWT and page are loaded anew");
+    clear();
+    const own = (url) => new URL(url).origin === new URL(href).origin;
+    const files = (performance.getEntriesByType?.("resource") ?? []).filter(({ name: name3, initiatorType }) => own(name3) && /^(script|link|css)$/.test(initiatorType ?? ""));
     const fresh = (url) => send(url, { cache: "reload", credentials: "include" });
     const each = (list, job) => list?.then((all) => Promise.allSettled(all.map(job)));
     const emptied = async () => {
@@ -1954,18 +1945,11 @@
         each(serviceWorker?.getRegistrations(), (worker) => worker.unregister()),
         each(caches?.keys(), (name3) => caches.delete(name3))
       ]);
-      if (!twice) await Promise.allSettled([href, ...new Set(files.slice(0, most).map(({ name: name3 }) => name3))].map(fresh));
+      await Promise.allSettled([href, ...new Set(files.slice(0, most).map(({ name: name3 }) => name3))].map(fresh));
     };
     await Promise.race([emptied().catch(() => {
     }), core.pause(limitMs)]);
-    scope2.location.replace(busted(href, twice ? -core.wall() : core.wall()));
-  }
-  function resumeHardRefresh(inside) {
-    const { scope: scope2 } = inside.core;
-    if (!tidyAddress(scope2)) return;
-    const rest = () => void hardRefresh(inside, true);
-    if (scope2.document.readyState === "complete") rest();
-    else scope2.addEventListener("load", rest);
+    scope2.location.replace(busted(href, core.wall()));
   }
 
   // src/version.ts
@@ -2005,7 +1989,7 @@
     });
     const examine = (brief) => checkConfiguration(keyturn, inside, brief);
     log("🚀 Initializing DynamicAuthManager...");
-    resumeHardRefresh(inside);
+    tidyAddress(core.scope);
     if (check) {
       const off = on("token", ({ held }) => {
         const { getToken: own, refresh: ownRefresh } = settings();
@@ -2155,8 +2139,8 @@
   // src/notice/diagnostics.ts
   var secretive = /eyJ[\w-]+(\.[\w-]*)*|[\w+/=-]{40,}/g;
   function diagnostics(info, page) {
-    const { userAgent, language, onLine } = page.defaultView.navigator;
-    return JSON.stringify({ time: /* @__PURE__ */ new Date(), ...info, userAgent, language, onLine }, null, 1).replace(secretive, "…");
+    const { userAgent, language } = page.defaultView.navigator;
+    return JSON.stringify({ time: /* @__PURE__ */ new Date(), ...info, userAgent, language, online: navigator.onLine }, null, 1).replace(secretive, "…");
   }
   async function write(page, text) {
     try {
@@ -2372,7 +2356,7 @@ textarea{inline-size:100%;block-size:6em;font:12px monospace;color:inherit;backg
         home.addEventListener("close", () => host.isConnected && render(latest), { once: true });
       }
       if (close.isConnected) fill(state);
-      else setTimeout(() => host.isConnected && fill(latest), settleMs);
+      else win.setTimeout(() => host.isConnected && fill(latest), settleMs);
     };
     return {
       render,

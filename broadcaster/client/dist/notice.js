@@ -1,6 +1,6 @@
 import {
   mountNotice
-} from "./shared-QV7N6LTD.js";
+} from "./shared-CZVP26H2.js";
 import "./shared-FPVI63QI.js";
 export {
   mountNotice

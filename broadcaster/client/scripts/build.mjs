@@ -1,7 +1,7 @@
 // Builds dist/: the script for the tag, its dev form, the modules of the package, their types. The same sources give
 // the same bytes; with a directory as argument the build goes there, so that a test can compare.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -38,7 +38,9 @@ export const script = async (entry) => {
   return squeeze(text('.js'), text('.map'))
 }
 
-async function main(out) {
+async function main(last) {
+  // Put in place as a whole: a build that fails leaves the last good one.
+  const out = `${last}.new`
   rmSync(out, { recursive: true, force: true })
   mkdirSync(out, { recursive: true })
 
@@ -72,6 +74,8 @@ async function main(out) {
     }
     writeFileSync(path, readFileSync(path, 'utf8').replace(/((?:from |import\()['"])(\.[^'"]*)(['"])/g, whole))
   }
+  rmSync(last, { recursive: true, force: true })
+  renameSync(out, last)
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main(resolve(process.argv[2] ?? join(home, 'dist')))

@@ -1,4 +1,4 @@
-import type { RecoverParts } from './recover';
+import type { RecoverParts } from './recover.js';
 /** `fetch` options, and the mark by which a request says that it has had its refresh. */
 export type AuthRequestInit = RequestInit & {
     readonly _attemptedRefresh?: boolean;

@@ -3,7 +3,7 @@
  * does nothing; axios itself is not imported.
  */
 import type { AxiosInstance } from 'axios';
-import type { Keyturn } from './keyturn';
+import type { Keyturn } from './keyturn.js';
 /**
  * Has requests of an axios instance to the client's origins carry the token and recover: one refresh, one replay.
  * Interceptors and transformers of the app run once a request and see only the answer that is for them; several

@@ -1,6 +1,6 @@
-import type { Keyturn, Status } from './keyturn';
-import type { Inside } from './inside';
-import type { Shaped } from './shape';
+import type { Keyturn, Status } from './keyturn.js';
+import type { Inside } from './inside.js';
+import type { Shaped } from './shape.js';
 /** One finding of the configuration check. */
 export interface Finding {
     readonly severity: 'error' | 'warning' | 'info';

@@ -1,4 +1,4 @@
-import type { ServerFrame } from './frames';
+import type { ServerFrame } from './frames.js';
 /**
  * The life of the connection as a pure function: what has happened goes in, what to do comes out. It knows no
  * socket, no clock and no timer; the shell beside it owns those.

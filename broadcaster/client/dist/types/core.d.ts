@@ -1,4 +1,4 @@
-import type { Scope } from './scope';
+import type { Scope } from './scope.js';
 /** What every part of the client stands on: time, waiting, storage, chance. */
 export interface Core {
     readonly scope: Scope;

@@ -1,4 +1,4 @@
-import type { State } from './frames';
+import type { State } from './frames.js';
 /** The token as far as the decision needs it. */
 export interface Bearing {
     /** Public name of the key that verified it, where the server told; else null. */

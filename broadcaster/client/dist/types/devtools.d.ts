@@ -1,7 +1,7 @@
 /** The console's object of a client: what people ask of it from the developer tools. Importing this does nothing. */
-export type { ConfigurationReport } from './check';
-export { installCompat } from './compat';
-export type { Config } from './config';
-export type { DebugInfo, DecodedToken, Exposure, Manager, ManagerOptions, Recovery, TokenCheck, Validator } from './manager';
-export { createManager, expose } from './manager';
-export type { Stats } from './stats';
+export type { ConfigurationReport } from './check.js';
+export { installCompat } from './compat.js';
+export type { Config } from './config.js';
+export type { DebugInfo, DecodedToken, Exposure, Manager, ManagerOptions, Recovery, TokenCheck, Validator } from './manager.js';
+export { createManager, expose } from './manager.js';
+export type { Stats } from './stats.js';

@@ -1,4 +1,4 @@
-import type { Answer } from './vault';
+import type { Answer } from './vault.js';
 /** What asking for a token came to. */
 export interface Outcome {
     readonly answer?: Answer;

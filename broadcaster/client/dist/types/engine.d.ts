@@ -1,6 +1,6 @@
-import type { Core } from './core';
-import type { Recover } from './recover';
-import type { Settings } from './settings';
+import type { Core } from './core.js';
+import type { Recover } from './recover.js';
+import type { Settings } from './settings.js';
 /** What a client's other carriers, XMLHttpRequest and axios, stand on. */
 export interface Engine {
     readonly core: Pick<Core, 'now' | 'after'>;

@@ -1,5 +1,5 @@
-import type { Trigger } from './guard';
-import type { RefreshNews } from './refresher';
+import type { Trigger } from './guard.js';
+import type { RefreshNews } from './refresher.js';
 /** What the request paths report; statistics and episodes are made of it. */
 export type Trouble = 
 /** An authentication failure, once a request. late: a newer token was there already, so the story is an old one. */

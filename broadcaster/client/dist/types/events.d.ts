@@ -1,9 +1,9 @@
-import type { ConnectionState } from './connection';
-import type { Episode } from './episodes';
-import type { State } from './frames';
-import type { ErrorCode } from './errors';
-import type { Trigger } from './guard';
-import type { RefreshNews } from './refresher';
+import type { ConnectionState } from './connection.js';
+import type { Episode } from './episodes.js';
+import type { State } from './frames.js';
+import type { ErrorCode } from './errors.js';
+import type { Trigger } from './guard.js';
+import type { RefreshNews } from './refresher.js';
 /** key: event; value: what its listeners get. None of it holds a token. */
 export interface KeyturnEvents {
     /** A newer state of the ring. */

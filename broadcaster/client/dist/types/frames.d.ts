@@ -1,4 +1,4 @@
-import type { Shaped } from './shape';
+import type { Shaped } from './shape.js';
 declare const shapes: {
     /** Answers each accepted `auth`: the key that verified the token, and the life it has left. */
     readonly welcome: {

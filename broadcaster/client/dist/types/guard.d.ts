@@ -1,4 +1,4 @@
-import type { Core } from './core';
+import type { Core } from './core.js';
 /** What set off a refresh. */
 export type Trigger = 'start' | 'event' | 'claims' | 'expiry' | 'manual' | 'signin' | '401' | '403' | 'socket';
 /** Whether a failure set it off, not a plan or a wish. */

@@ -2,18 +2,18 @@
  * keyturn in the browser: keeps a JWT fresh while its signing key turns. Importing this does nothing;
  * createKeyturn starts a client.
  */
-export type { AnalyticsReport } from './analytics';
-export type { AuthFetch, AuthRequestInit } from './authfetch';
-export type { ConnectionState } from './connection';
-export type { AppToken } from './endpoint';
-export type { Episode, Layer } from './episodes';
-export type { ErrorCode } from './errors';
-export { KeyturnError } from './errors';
-export type { KeyturnEvents, Listener } from './events';
-export type { Trigger } from './guard';
-export { installFetch } from './install';
-export type { Keyturn, Options, Status } from './keyturn';
-export { createKeyturn } from './keyturn';
-export type { Settings } from './settings';
-export type { RefreshOn403 } from './verdict';
-export { installXhr } from './xhr';
+export type { AnalyticsReport } from './analytics.js';
+export type { AuthFetch, AuthRequestInit } from './authfetch.js';
+export type { ConnectionState } from './connection.js';
+export type { AppToken } from './endpoint.js';
+export type { Episode, Layer } from './episodes.js';
+export type { ErrorCode } from './errors.js';
+export { KeyturnError } from './errors.js';
+export type { KeyturnEvents, Listener } from './events.js';
+export type { Trigger } from './guard.js';
+export { installFetch } from './install.js';
+export type { Keyturn, Options, Status } from './keyturn.js';
+export { createKeyturn } from './keyturn.js';
+export type { Settings } from './settings.js';
+export type { RefreshOn403 } from './verdict.js';
+export { installXhr } from './xhr.js';

@@ -1,9 +1,9 @@
-import type { AnalyticsReport } from './analytics';
-import type { Core } from './core';
-import type { Trigger } from './guard';
-import type { Settings } from './settings';
-import type { LastError } from './stats';
-import type { Held, Vault } from './vault';
+import type { AnalyticsReport } from './analytics.js';
+import type { Core } from './core.js';
+import type { Trigger } from './guard.js';
+import type { Settings } from './settings.js';
+import type { LastError } from './stats.js';
+import type { Held, Vault } from './vault.js';
 /**
  * What the console's object needs of a client beyond what everybody may have. It is looked up by the client and
  * hangs on no property, so that a walk over the client meets no token.

@@ -1,4 +1,4 @@
-import type { Keyturn } from './keyturn';
+import type { Keyturn } from './keyturn.js';
 /**
  * Replaces the global fetch by the client's, so that an app keeps its own calls. Requests to other origins pass
  * through untouched. A second installation does nothing. Returns the function that takes it back.

@@ -1,8 +1,8 @@
-import type { AuthFetch } from './authfetch';
-import type { ConnectionState } from './connection';
-import type { KeyturnEvents, Listener } from './events';
-import type { Scope } from './scope';
-import type { Settings } from './settings';
+import type { AuthFetch } from './authfetch.js';
+import type { ConnectionState } from './connection.js';
+import type { KeyturnEvents, Listener } from './events.js';
+import type { Scope } from './scope.js';
+import type { Settings } from './settings.js';
 /** Where things are. All of it is fixed once the client runs. */
 export interface Options {
     /** The ring whose keys sign the tokens; may be left out where the server has one ring only. */

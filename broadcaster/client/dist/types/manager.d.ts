@@ -1,9 +1,9 @@
-import type { ConfigurationReport } from './check';
-import type { Config } from './config';
-import type { Trigger } from './guard';
-import type { Keyturn, Status } from './keyturn';
-import type { Settings } from './settings';
-import type { Stats } from './stats';
+import type { ConfigurationReport } from './check.js';
+import type { Config } from './config.js';
+import type { Trigger } from './guard.js';
+import type { Keyturn, Status } from './keyturn.js';
+import type { Settings } from './settings.js';
+import type { Stats } from './stats.js';
 /**
  * The console's object: the client, and what people ask of it from the developer tools. Frozen, and closed over
  * its state: a walk over its properties meets no token and no key.

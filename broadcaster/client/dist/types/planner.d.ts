@@ -1,7 +1,7 @@
-import type { Core } from './core';
-import type { Claims, State } from './frames';
-import type { Trigger } from './guard';
-import type { Vault } from './vault';
+import type { Core } from './core.js';
+import type { Claims, State } from './frames.js';
+import type { Trigger } from './guard.js';
+import type { Vault } from './vault.js';
 /** Decides when to refresh ahead of any failure: by the ring's state, by changed claims, by expiry. */
 export interface Planner {
     /** A state frame: a newer rev is adopted, the same one is a beacon, an older one is ignored. True if adopted. */

@@ -1,6 +1,6 @@
 /** keyturn for React 18 and later: a provider and two hooks. */
 import type { ReactElement, ReactNode } from 'react';
-import type { Keyturn, Status } from './keyturn';
+import type { Keyturn, Status } from './keyturn.js';
 /** Gives the components below it a client, made once and outside of them: `const keyturn = createKeyturn(…)`. */
 export declare function KeyturnProvider({ keyturn, children }: {
     readonly keyturn: Keyturn;

@@ -1,8 +1,8 @@
-import type { Core } from './core';
-import type { Trouble } from './episodes';
-import type { Guard, Trigger } from './guard';
-import type { Settings } from './settings';
-import type { Held, Vault } from './vault';
+import type { Core } from './core.js';
+import type { Trouble } from './episodes.js';
+import type { Guard, Trigger } from './guard.js';
+import type { Settings } from './settings.js';
+import type { Held, Vault } from './vault.js';
 /** One request of the app, whatever carries it. A is the carrier's own form of an answer. */
 export interface Carrier<A> {
     readonly method: string;

@@ -1,9 +1,9 @@
-import type { Core } from './core';
-import type { Outcome } from './endpoint';
-import { KeyturnError } from './errors';
-import type { Guard, Trigger } from './guard';
-import type { Tabs } from './tabs';
-import type { Held, Vault } from './vault';
+import type { Core } from './core.js';
+import type { Outcome } from './endpoint.js';
+import { KeyturnError } from './errors.js';
+import type { Guard, Trigger } from './guard.js';
+import type { Tabs } from './tabs.js';
+import type { Held, Vault } from './vault.js';
 /** Gets new tokens: one attempt at a time in this tab, one fetch at a time in this browser. */
 export interface Refresher {
     /**

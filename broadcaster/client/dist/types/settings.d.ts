@@ -1,6 +1,6 @@
-import type { AnalyticsReport } from './analytics';
-import type { AppToken } from './endpoint';
-import type { RefreshOn403 } from './verdict';
+import type { AnalyticsReport } from './analytics.js';
+import type { AppToken } from './endpoint.js';
+import type { RefreshOn403 } from './verdict.js';
 /**
  * What may change while the client runs. It lives in the memory of this tab: a reload returns to what the page
  * was delivered with. Endpoints and origins are no settings: they decide where the token goes.

@@ -1,7 +1,7 @@
-import type { ConnectionState, Event } from './connection';
-import type { Core } from './core';
-import type { ServerFrame } from './frames';
-import type { Held } from './vault';
+import type { ConnectionState, Event } from './connection.js';
+import type { Core } from './core.js';
+import type { ServerFrame } from './frames.js';
+import type { Held } from './vault.js';
 /** The subprotocol that is offered, and the only one that is spoken. */
 export declare const subprotocol = "keyturn.v1";
 /** The connection to the server: carries out what the state machine decides. */

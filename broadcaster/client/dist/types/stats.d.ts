@@ -1,6 +1,6 @@
-import type { Layer } from './episodes';
-import type { Trigger } from './guard';
-import type { Inside } from './inside';
+import type { Layer } from './episodes.js';
+import type { Trigger } from './guard.js';
+import type { Inside } from './inside.js';
 /** The last authentication failure, without a token. */
 export interface LastError {
     /** Unix ms by this machine's clock. */

@@ -1,5 +1,5 @@
-import type { Core } from './core';
-import type { Held, Vault } from './vault';
+import type { Core } from './core.js';
+import type { Held, Vault } from './vault.js';
 /**
  * The other tabs of this browser: who refreshes, and who is told. Works without locks and without a channel,
  * then each tab for itself.

@@ -1,5 +1,5 @@
-import type { Manager } from './manager';
-import type { Scope } from './scope';
+import type { Manager } from './manager.js';
+import type { Scope } from './scope.js';
 /**
  * Starts a client as the script's own tag says, or, where the script is a module, as `<meta name="keyturn" data-…>`
  * says: client, patches, console object and notice. Undefined, with a line in the console, where neither is on the

@@ -1,5 +1,5 @@
-import type { Core } from './core';
-import type { Claims } from './jwt';
+import type { Core } from './core.js';
+import type { Claims } from './jwt.js';
 /** A token as somebody gave it: the refresh endpoint, the app, or a sibling tab. */
 export interface Answer {
     readonly token: string;

@@ -1,5 +1,5 @@
-import type { Layer } from './episodes';
-import type { Problem } from './problem';
+import type { Layer } from './episodes.js';
+import type { Problem } from './problem.js';
 /** When a 403 is answered by a refresh: once for the same claims, only under a stale key, never. */
 export type RefreshOn403 = 'once' | 'ifStale' | 'never';
 /** A refused request, as far as the verdict needs it. */

@@ -1,4 +1,4 @@
-import type { Keyturn } from './keyturn';
+import type { Keyturn } from './keyturn.js';
 /**
  * Has the page's XMLHttpRequest carry the token and recover from refusals as the client's fetch does, for the
  * client's origins only. The app's object behaves as one request: of a refusal that is recovered it sees nothing,

@@ -1,10 +1,10 @@
-import type { Config } from '../config';
-import type { Episode } from '../episodes';
-import type { Settings } from '../settings';
-import type { Contact } from './panel';
-import type { Texts } from './texts';
-export type { Contact } from './panel';
-export type { Texts } from './texts';
+import type { Config } from '../config.js';
+import type { Episode } from '../episodes.js';
+import type { Settings } from '../settings.js';
+import type { Contact } from './panel.js';
+import type { Texts } from './texts.js';
+export type { Contact } from './panel.js';
+export type { Texts } from './texts.js';
 /** The part of a manager that the notice uses. What is missing is not offered, or fails when it is clicked. */
 export interface NoticeManager {
     on(event: 'episode', listener: (episode: Episode) => void): () => void;

@@ -1,5 +1,5 @@
-import type { Episode } from '../episodes';
-import type { Settings } from '../settings';
+import type { Episode } from '../episodes.js';
+import type { Settings } from '../settings.js';
 /** What the notice looks like; `hidden` is no notice at all. */
 export type View = 'hidden' | 'warning' | 'refreshing' | 'success' | 'failed' | 'hard' | 'denied';
 /** All that the notice knows. A value: next makes a new one. */

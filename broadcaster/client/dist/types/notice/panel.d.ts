@@ -1,5 +1,5 @@
-import type { State } from './machine';
-import type { Wording } from './texts';
+import type { State } from './machine.js';
+import type { Wording } from './texts.js';
 /** What a user does in the notice. */
 export interface Clicks {
     readonly refresh: () => void;

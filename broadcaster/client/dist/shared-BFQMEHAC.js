@@ -182,33 +182,24 @@ function busted(href, unique) {
   return [`${address}${address.includes("?") ? "&" : "?"}${parameter}=${unique}`, ...hash].join("#");
 }
 function unbusted(href) {
-  return href.replace(new RegExp(`[?&]${parameter}=-?\\d+(?=#|$)`), "");
+  return href.replace(new RegExp(`[?&]${parameter}=\\d+(?=#|$)`), "");
 }
 function tidyAddress({ location, history }) {
   const { href = "" } = location ?? {};
-  const tidy = unbusted(href);
-  if (!history || tidy === href) return false;
-  history.replaceState(history.state, "", tidy);
-  return href.includes(`${parameter}=-`);
+  if (history && unbusted(href) !== href) history.replaceState(history.state, "", unbusted(href));
 }
 var limitMs = 5e3;
 var most = 200;
-async function hardRefresh({ core, send, count, report, clear, log }, rest = false) {
+async function hardRefresh({ core, send, count, report, clear, log }) {
   const scope = core.scope;
   const { location: { href }, caches, navigator: { serviceWorker }, performance } = scope;
-  const twice = !rest && !!serviceWorker?.controller;
-  if (!rest) {
-    count("hard");
-    report({ what: "hardrefresh" });
-    core.write("sessionStorage", hardKey, `${+core.read("sessionStorage", hardKey) + 1}`);
-    log("Hard refresh: emptying the caches, then JWT and page are loaded anew");
-    clear();
-  }
-  const { origin } = new URL(href);
-  const files = (performance.getEntriesByType?.("resource") ?? []).filter(({ name, initiatorType }) => {
-    const url = new URL(name);
-    return url.origin === origin && (/^(script|link|css)$/.test(initiatorType ?? "") || /\.\w+$/.test(url.pathname));
-  });
+  count("hard");
+  report({ what: "hardrefresh" });
+  core.write("sessionStorage", hardKey, `${+core.read("sessionStorage", hardKey) + 1}`);
+  log("Hard refresh: emptying the caches, then JWT and page are loaded anew");
+  clear();
+  const own = (url) => new URL(url).origin === new URL(href).origin;
+  const files = (performance.getEntriesByType?.("resource") ?? []).filter(({ name, initiatorType }) => own(name) && /^(script|link|css)$/.test(initiatorType ?? ""));
   const fresh = (url) => send(url, { cache: "reload", credentials: "include" });
   const each = (list, job) => list?.then((all) => Promise.allSettled(all.map(job)));
   const emptied = async () => {
@@ -216,18 +207,11 @@ async function hardRefresh({ core, send, count, report, clear, log }, rest = fal
       each(serviceWorker?.getRegistrations(), (worker) => worker.unregister()),
       each(caches?.keys(), (name) => caches.delete(name))
     ]);
-    if (!twice) await Promise.allSettled([href, ...new Set(files.slice(0, most).map(({ name }) => name))].map(fresh));
+    await Promise.allSettled([href, ...new Set(files.slice(0, most).map(({ name }) => name))].map(fresh));
   };
   await Promise.race([emptied().catch(() => {
   }), core.pause(limitMs)]);
-  scope.location.replace(busted(href, twice ? -core.wall() : core.wall()));
-}
-function resumeHardRefresh(inside) {
-  const { scope } = inside.core;
-  if (!tidyAddress(scope)) return;
-  const rest = () => void hardRefresh(inside, true);
-  if (scope.document.readyState === "complete") rest();
-  else scope.addEventListener("load", rest);
+  scope.location.replace(busted(href, core.wall()));
 }
 
 // src/version.ts
@@ -267,7 +251,7 @@ function createManager(keyturn, { check = true } = {}) {
   });
   const examine = (brief) => checkConfiguration(keyturn, inside, brief);
   log("🚀 Initializing DynamicAuthManager...");
-  resumeHardRefresh(inside);
+  tidyAddress(core.scope);
   if (check) {
     const off = on("token", ({ held }) => {
       const { getToken: own, refresh: ownRefresh } = settings();

@@ -52,8 +52,8 @@ function createClaim(name, page, changed2, dismissed, me = Math.random()) {
 // src/notice/diagnostics.ts
 var secretive = /eyJ[\w-]+(\.[\w-]*)*|[\w+/=-]{40,}/g;
 function diagnostics(info, page) {
-  const { userAgent, language, onLine } = page.defaultView.navigator;
-  return JSON.stringify({ time: /* @__PURE__ */ new Date(), ...info, userAgent, language, onLine }, null, 1).replace(secretive, "…");
+  const { userAgent, language } = page.defaultView.navigator;
+  return JSON.stringify({ time: /* @__PURE__ */ new Date(), ...info, userAgent, language, online: navigator.onLine }, null, 1).replace(secretive, "…");
 }
 async function write(page, text) {
   try {
@@ -269,7 +269,7 @@ function createPanel(page, { texts, lang, dir }, contact, placement, clicks) {
       home.addEventListener("close", () => host.isConnected && render(latest), { once: true });
     }
     if (close.isConnected) fill(state);
-    else setTimeout(() => host.isConnected && fill(latest), settleMs);
+    else win.setTimeout(() => host.isConnected && fill(latest), settleMs);
   };
   return {
     render,
