@@ -23,6 +23,7 @@ const (
 // alarms are what the last looks found. They are guarded by the Store's mutex.
 type alarms struct {
 	look         []rotation.Alarm // of the last look that went well
+	rev          int64            // of the state that look was held against
 	inconsistent string           // why the last answer is not believed; empty: it is
 	orphans      []string         // names of keys that the log has reported
 }
@@ -93,10 +94,15 @@ func (f *findings) refuse(seen rotation.Seen, why string) {
 	f.alarm(alarmRefused, seen.Version, "ring %s: version %s is left out: the key is not accepted as a new one, %s: make it with keyturn rotate, or of at least 32 random bytes", f.ring, seen.Version, why)
 }
 
-// found takes the findings of a look that went well.
+// found takes the findings of a look that went well. Those of a look for
+// somebody who knows an older state than another tell nothing new.
 func (s *Store) found(f findings) {
 	s.mu.Lock()
-	s.alarms.look = f.alarms
+	if f.prev.Rev < s.alarms.rev {
+		s.mu.Unlock()
+		return
+	}
+	s.alarms.look, s.alarms.rev = f.alarms, f.prev.Rev
 	var fresh []orphan
 	var names []string
 	for _, o := range f.orphans {

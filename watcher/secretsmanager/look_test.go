@@ -1,8 +1,12 @@
 package secretsmanager
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
+
+	awssm "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/keyturn/keyturn/test/awsfake"
 	"github.com/keyturn/keyturn/watcher/rotation"
@@ -182,6 +186,89 @@ func TestARotationOfALambdaIsFollowedFromItsFirstStep(t *testing.T) {
 	if st, change = s.next(st); change.Row != "promoted" || len(st.Keys) != 2 {
 		t.Fatalf("got row %q, %v", change.Row, liveIn(st))
 	}
+}
+
+func TestATestOfARotationFunctionTurnsNothing(t *testing.T) {
+	s := newScene(t, raw(1))
+	st := s.first()
+	begun, release := make(chan struct{}), make(chan struct{})
+	s.Lambda(secretName, func(string, string, string) error {
+		close(begun)
+		<-release
+		return nil
+	})
+	s.pass(time.Second)
+	s.TestRotation(secretName)
+	<-begun
+	st, change := s.next(st)
+	if change.Row != "" && change.Row != "pending" {
+		t.Errorf("while it runs: got row %q", change.Row)
+	}
+	s.pass(time.Second)
+	close(release)
+	until(t, "the test is over", func() bool { return s.holder(awsfake.Pending) == "" })
+	st, _ = s.next(st)
+	equal(t, "state", liveIn(st), s.holder(awsfake.Current)+" current")
+}
+
+func TestChangesInOneMillisecondAreSeen(t *testing.T) {
+	s := newScene(t, raw(1))
+	st := s.first()
+	s.Put(secretName, raw(2)) // the clock stands still
+	if _, change := s.next(st); change.Row != "replaced" {
+		t.Errorf("got row %q", change.Row)
+	}
+}
+
+func TestALookForSomebodyWhoKnowsLessHidesNoAlarm(t *testing.T) {
+	s := newScene(t, raw(1))
+	one := s.holder(awsfake.Current)
+	st := s.first()
+	s.put(raw(2))
+	st, _ = s.next(st)
+	s.put(raw(3))
+	st, _ = s.next(st)
+	s.Purge(secretName, one)
+	s.open(Config{})
+	s.look(st)
+	s.look(rotation.State{})
+	equal(t, "alarms", codesOf(s.store.Alarms()), "orphaned")
+}
+
+// Whatever labels an answer has, in whatever order and however often: each
+// version is shown once, and no stage that labels give is given twice.
+func FuzzStages(f *testing.F) {
+	f.Add([]byte{0, 1, 1, 2, 2, 3})
+	f.Add([]byte{0, 1, 0, 2, 1, 1, 1, 3, 2, 4, 3, 0})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		out := &awssm.DescribeSecretOutput{VersionIdsToStages: map[string][]string{}}
+		var prev rotation.State
+		for i := 0; i+1 < len(data); i += 2 {
+			version := fmt.Sprintf("%08x-0000-0000-0000-000000000000", data[i]%8)
+			label := []string{"", labelCurrent, labelPending, labelPrevious, pinOf(version), "hold"}[data[i+1]%6]
+			out.VersionIdsToStages[version] = append(out.VersionIdsToStages[version], label)
+			if data[i+1] > 127 {
+				prev.Keys = append(prev.Keys, rotation.Key{Name: version, Version: version})
+			}
+		}
+		v := newView(out)
+		seen, given := map[string]bool{}, map[rotation.Stage]int{}
+		for _, l := range stages(v, prev) {
+			if l.version == "" || seen[l.version] || v.label(l.version) == "" || !v.has(l.version, v.label(l.version)) {
+				t.Errorf("%q: version %q is shown twice, or without a label", data, l.version)
+			}
+			seen[l.version] = true
+			given[l.stage]++
+		}
+		if given[rotation.Current] > 1 || given[rotation.Pending] > 1 {
+			t.Errorf("%q: %v", data, given)
+		}
+		for _, version := range v.versions() {
+			if labels := v.labels[version]; !slices.IsSorted(labels) || len(slices.Compact(slices.Clone(labels))) != len(labels) || slices.Contains(labels, "") {
+				t.Errorf("%q: labels %q", data, labels)
+			}
+		}
+	})
 }
 
 func TestWhatEmulatorsAddIsLeftOut(t *testing.T) {

@@ -71,8 +71,21 @@ func (s *scene) open(c Config) {
 	if err != nil {
 		s.Fatal(err)
 	}
+	s.Cleanup(func() { s.showsNothing(logs) })
 	store.pauses = []time.Duration{time.Millisecond, time.Millisecond, time.Millisecond}
 	s.store, s.config = store, c
+}
+
+// showsNothing checks that no log entry holds any of the values that tests use.
+func (s *scene) showsNothing(logs *observer.ObservedLogs) {
+	for _, entry := range logs.All() {
+		text := fmt.Sprint(entry.Message, entry.ContextMap())
+		for n := range 10 {
+			if strings.Contains(text, strong(n)) {
+				s.Errorf("the log shows a secret: %s", entry.Message)
+			}
+		}
+	}
 }
 
 // client asks once, so that a test sees each answer.
