@@ -39,6 +39,7 @@ type setup struct {
 	poll     time.Duration  // [200ms]
 	lifetime time.Duration  // of tokens [10m]
 	extra    string         // more members of the ring, as ", name: value"
+	second   string         // secret of a second ring, "second", on the same queue
 	env      []string       // more of the environment
 	external bool           // tokens are signed by an application
 }
@@ -77,18 +78,23 @@ func (d *daemon) config() string {
 	if q := d.setup.queue; q != nil {
 		hints = fmt.Sprintf(", hints: {sqs: %q}", q.URL)
 	}
+	second := ""
+	if s := d.setup.second; s != "" {
+		second = fmt.Sprintf("\n  - {name: second, store: aws, secret: %q, issuer: external, poll: %s%s}", s, d.setup.poll, hints)
+	}
 	issuer, auth := "keyturn", fmt.Sprintf("auth: {ring: %s, issuer: https://issuer.test, audience: test, claims: {file: %q}}\n", ring, filepath.Join(d.dir, "claims.json"))
 	if d.setup.external {
 		issuer, auth = "external", ""
 	}
 	return fmt.Sprintf(`
-rings: [{name: %s, store: aws, secret: %s, issuer: %s, tokenLifetime: %s, poll: %s, signAfter: 100ms%s%s}]
+rings:
+  - {name: %s, store: aws, secret: %s, issuer: %s, tokenLifetime: %s, poll: %s, signAfter: 100ms%s%s}%s
 broadcast: {listen: "127.0.0.1:0", origins: [%q], beacon: 1s}
 %sadmin: {listen: "127.0.0.1:0", tokens: [{name: tests, sha256: %x, can: [view, rotate, compromise, mint]}]}
 log: {level: debug}
 dataDir: %s
 drain: 0s
-`, ring, secretName, issuer, d.setup.lifetime, d.setup.poll, hints, d.setup.extra, origin, auth, sha256.Sum256([]byte(adminToken)), filepath.Join(d.dir, "data"))
+`, ring, secretName, issuer, d.setup.lifetime, d.setup.poll, hints, d.setup.extra, second, origin, auth, sha256.Sum256([]byte(adminToken)), filepath.Join(d.dir, "data"))
 }
 
 var addresses = regexp.MustCompile(`listening.*?"public": ?"([^"]+)".*?"admin": ?"([^"]+)"`)
@@ -165,10 +171,14 @@ func (d *daemon) kill() {
 func (d *daemon) verb(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(d.t.Context(), time.Minute)
 	defer cancel()
+	out, err := d.command(ctx, args...).CombinedOutput()
+	return string(out), err
+}
+
+func (d *daemon) command(ctx context.Context, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, d.cmd.Path, append(args, "--admin", d.admin)...)
 	c.Env = append(os.Environ(), "KEYTURN_ADMIN_TOKEN="+adminToken)
-	out, err := c.CombinedOutput()
-	return string(out), err
+	return c
 }
 
 // rotate turns the key by the verb.
@@ -213,6 +223,39 @@ func (d *daemon) get(url, token string) int {
 	return res.StatusCode
 }
 
+// body is what an address answers.
+func (d *daemon) body(url, token string) string {
+	d.t.Helper()
+	res, err := d.ask(url, token)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// files is the content of every file under a folder.
+func files(t *testing.T, dir string) string {
+	t.Helper()
+	var all bytes.Buffer
+	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		all.Write(raw)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
+}
+
 func (d *daemon) ask(url, token string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(context.WithoutCancel(d.t.Context()), http.MethodGet, url, nil)
 	if err != nil {
@@ -232,6 +275,11 @@ type seen struct {
 }
 
 func (d *daemon) status() seen {
+	d.t.Helper()
+	return d.statusOf(ring)
+}
+
+func (d *daemon) statusOf(ring string) seen {
 	d.t.Helper()
 	out, err := d.verb("status", ring, "--json")
 	if err != nil {
@@ -330,6 +378,13 @@ func (l *listener) revs() int {
 		}
 	}
 	return len(seen)
+}
+
+// everything is all that arrived.
+func (l *listener) everything() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return fmt.Sprintf("%+v", l.frames)
 }
 
 // closed returns why the connection ended; nil: it has not.

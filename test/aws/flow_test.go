@@ -10,8 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"github.com/keyturn/keyturn/test/awsfake"
 	"github.com/keyturn/keyturn/test/harness"
+	"github.com/keyturn/keyturn/watcher/rotation"
 )
 
 func TestAChangeReachesABrowser(t *testing.T) {
@@ -28,6 +31,7 @@ func TestAChangeReachesABrowser(t *testing.T) {
 		{"by poll alone, without a queue", nil, 200 * time.Millisecond, "poll"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			f := awsfake.New(t)
 			f.Create(secretName, awsfake.String(text(36)))
 			s := setup{role: awsfake.Watch, poll: c.poll}
@@ -58,6 +62,32 @@ func TestAChangeReachesABrowser(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Two rings on one queue, and messages that are nobody's: each ring moves by its
+// own, and nothing stays in the queue.
+func TestSeveralRingsShareAQueue(t *testing.T) {
+	f := awsfake.New(t)
+	f.Create(secretName, awsfake.String(text(36)))
+	f.Create("prod/other", awsfake.String(text(36)))
+	f.Create("unwatched", awsfake.String(text(36)))
+	q := f.Queue("hints")
+	f.Subscribe(q, awsfake.Rule{Native: true, Trail: true, Failed: true})
+	d := run(t, f, setup{role: awsfake.Watch, queue: q, poll: time.Hour, second: "prod/other"})
+	first, second := d.status().State.Rev, d.statusOf("second").State.Rev
+	q.Send("no JSON")
+	q.Send(`{"detail-type":"Secret Label Updated","source":"aws.secretsmanager","resources":"odd"}`)
+	f.Put("unwatched", awsfake.String(text(36)))
+	v := f.Put("prod/other", awsfake.String(text(36)))
+	harness.Until(t, "the second ring has moved", func() bool { return d.statusOf("second").current() == v })
+	harness.Until(t, "the queue is empty", func() bool { return q.Len() == 0 })
+	if got := d.status().State.Rev; got != first {
+		t.Errorf("the first ring moved from rev %d to %d", first, got)
+	}
+	if got := d.statusOf("second").State.Rev; got == second || q.DLQ.Len() != 0 {
+		t.Errorf("the second ring is at rev %d, was %d; %d messages are in the dead-letter queue", got, second, q.DLQ.Len())
+	}
+	d.becomes(f.Put(secretName, awsfake.String(text(36))))
 }
 
 // Three rotations within one token lifetime, with a restart in between: every
@@ -97,6 +127,16 @@ func TestThreeRotationsWithinATokensLifeOrphanNobody(t *testing.T) {
 	d.start()
 	all("after a crash")
 
+	for _, k := range d.status().State.Keys {
+		if k.Stage != rotation.Retiring {
+			continue
+		}
+		for _, token := range tokens {
+			if claims := decoded(t, token); claims.kid == k.KID && k.VerifyUntil.Before(claims.expires) {
+				t.Errorf("key %s verifies until %s, and a token of it lives until %s", k.Name, k.VerifyUntil, claims.expires)
+			}
+		}
+	}
 	stages := d.status().stages()
 	if len(stages["current"]) != 1 || len(stages["retiring"]) != 3 || len(stages["pending"]) != 0 {
 		t.Errorf("got stages %v, want one current and three retiring", stages)
@@ -108,6 +148,25 @@ func TestThreeRotationsWithinATokensLifeOrphanNobody(t *testing.T) {
 	if f.Holder(secretName, awsfake.Pending) != "" {
 		t.Errorf("AWSPENDING is still there: %v", labels)
 	}
+}
+
+type claims struct {
+	kid     string
+	expires time.Time
+}
+
+func decoded(t *testing.T, token string) claims {
+	t.Helper()
+	parsed, _, err := jwt.NewParser().ParseUnverified(token, jwt.MapClaims{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expires, err := parsed.Claims.GetExpirationTime()
+	if err != nil || expires == nil {
+		t.Fatal("a token without an end", err)
+	}
+	kid, _ := parsed.Header["kid"].(string)
+	return claims{kid, expires.Time}
 }
 
 // Somebody else's rotations take the labels away. The version is then readable

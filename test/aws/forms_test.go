@@ -13,7 +13,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"math/big"
+	"slices"
 	"testing"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -134,7 +134,12 @@ func ecJWK(t *testing.T, kid string) string {
 
 func ecPublic(t *testing.T, jwk []byte) any {
 	t.Helper()
-	return &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(base64At(t, jwk, "x")), Y: new(big.Int).SetBytes(base64At(t, jwk, "y"))}
+	point := slices.Concat([]byte{4}, base64At(t, jwk, "x"), base64At(t, jwk, "y")) // SEC 1 §2.3.3
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 var forms = []form{
@@ -254,6 +259,7 @@ func without(t *testing.T, value awsfake.Value, paths [][]string) any {
 func TestEachFormIsTurnedForThoseWhoReadItAlready(t *testing.T) {
 	for _, form := range forms {
 		t.Run(form.name, func(t *testing.T) {
+			t.Parallel()
 			f := awsfake.New(t)
 			f.Create(secretName, form.value(t))
 			v1 := f.Holder(secretName, awsfake.Current)

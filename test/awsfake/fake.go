@@ -43,6 +43,8 @@ type Fake struct {
 	lambda  map[string]LambdaFunc // by function ARN
 	roles   map[string]*role
 	grants  Grants
+	without []string                   // Sids of statements that were forgotten
+	used    map[string]map[string]bool // role → actions it was allowed
 	faults  faults
 	hooks   hooks
 	journal []Call
@@ -53,6 +55,7 @@ func Start() *Fake {
 	f := &Fake{
 		now: time.Now, random: mathrand.New(mathrand.NewPCG(1, 2)), changed: make(chan struct{}),
 		lambda: map[string]LambdaFunc{}, roles: roles(),
+		used: map[string]map[string]bool{},
 	}
 	f.closing, f.close = context.WithCancel(context.Background())
 	f.server = httptest.NewServer(http.HandlerFunc(f.serve))

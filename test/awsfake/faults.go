@@ -76,6 +76,9 @@ func (f *Fake) Fail(op string, n int, code, message string) {
 	f.set(func(x *faults) { x.failing = append(x.failing, &failure{op: op, left: n, err: e}) })
 }
 
+// Forgive ends what [Fake.Fail] began.
+func (f *Fake) Forgive() { f.set(func(x *faults) { x.failing = nil }) }
+
 // TwoCurrent makes DescribeSecret show AWSCURRENT on the version that holds
 // AWSPREVIOUS too, as an emulator of AWS does after a label was moved.
 func (f *Fake) TwoCurrent(name string, on bool) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -70,6 +71,23 @@ func (f *Fake) Grant(g Grants) {
 	f.grants = g
 }
 
+// Without takes statements out of every policy, by their Sid, as somebody does
+// who forgets one. A second call replaces the first.
+func (f *Fake) Without(sids ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.without = sids
+}
+
+// Used returns the actions that a role was allowed and used so far, sorted:
+// those of its calls, and of what Secrets Manager asked on its behalf
+// (kms:Decrypt, kms:GenerateDataKey, lambda:InvokeFunction).
+func (f *Fake) Used(role string) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Sorted(maps.Keys(f.used[role]))
+}
+
 // Statement is one allow of a policy file, rendered.
 type Statement struct {
 	Sid       string
@@ -101,7 +119,7 @@ func (f *Fake) statements(r *role) (out []Statement) {
 		}
 		out = append(out, render(name, raw, f.placeholders())...)
 	}
-	return out
+	return slices.DeleteFunc(out, func(s Statement) bool { return slices.Contains(f.without, s.Sid) })
 }
 
 // placeholders are the names that Terraform's templatefile is given too.
@@ -175,6 +193,10 @@ func (f *Fake) authorize(req *request, action, resource string, context map[stri
 	}
 	for _, s := range f.statements(req.who) {
 		if s.allows(action, resource, context) {
+			if f.used[req.who.name] == nil {
+				f.used[req.who.name] = map[string]bool{}
+			}
+			f.used[req.who.name][action] = true
 			return nil
 		}
 	}

@@ -2,6 +2,7 @@ package awsfake
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -79,6 +80,18 @@ func TestCallsAreCheckedAgainstThePolicies(t *testing.T) {
 			if _, err := w.rotate(true); err != nil {
 				w.Fatal(err)
 			}
+		}},
+		{"a statement that is left out is not allowed; what was used is told", func(w *world) {
+			w.Create(name, String("1"), CustomerKey("k1"))
+			w.sm = secretsClient(w.Fake, Watch, Region)
+			w.mustGet("", "")
+			if got := w.Used(Watch); !slices.Equal(got, []string{"kms:Decrypt", "secretsmanager:GetSecretValue"}) {
+				w.Fatalf("got %v", got)
+			}
+			w.Without("ReadItsVersions")
+			_, err := w.get("", "")
+			w.wantError(err, "AccessDeniedException", "GetSecretValue")
+			w.describe()
 		}},
 		{"a queue that is not granted is refused", func(w *world) {
 			q, other := w.Queue("q"), w.Queue("other")
