@@ -125,6 +125,39 @@ func TestARingInAWSIsServedFollowedAndTurned(t *testing.T) {
 	}
 }
 
+func TestARotationFunctionTurnsTheKeyAtKeyturnsWord(t *testing.T) {
+	for _, tt := range []struct {
+		name, ring string
+		code       int
+		want       string
+	}{
+		{"told to", ", rotateBy: lambda", exitOK, ""},
+		{"not told", "", exitRefused, "is rotated by the function"},
+		{"told not to", ", rotateBy: keyturn", exitOK, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := inAWS(t, awsfake.Rotate, awsfake.String(strongSecret(1)), tt.ring)
+			a.Lambda(jwtSecret, a.Template(func(awsfake.Value) awsfake.Value { return awsfake.String(strongSecret(2)) }))
+			d := startDaemon(t, a.dir, "serve", "--config", a.config)
+			before := a.Holder(jwtSecret, awsfake.Current)
+			d.currentIs(t, before)
+			code, out := a.verb(t, d, "rotate", "payments", "--verifier-wait", "1s")
+			if code != tt.code || !strings.Contains(out, tt.want) {
+				t.Fatalf("rotate: code %d, want %d and %q\n%s", code, tt.code, tt.want, out)
+			}
+			after := a.Holder(jwtSecret, awsfake.Current)
+			if turned := after != before; turned != (tt.code == exitOK) {
+				t.Fatalf("turned: %v", turned)
+			}
+			d.currentIs(t, after)
+			text, _ := a.Value(jwtSecret, after).Reveal()
+			if byFunction := string(text) == strongSecret(2); byFunction != strings.HasSuffix(tt.ring, "lambda") {
+				t.Errorf("turned by the function: %v", byFunction)
+			}
+		})
+	}
+}
+
 func TestADaemonStartsWhileAWSIsAwayAndSaysWhy(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
