@@ -17,14 +17,16 @@ export interface Claim {
 }
 
 /**
- * Joins the tabs of one origin. A tab that shows says `up`, and `down` when it stops or is hidden; of two that show
- * at once the one with the smaller name stays. Without a channel each tab is on its own.
+ * Joins the tabs of one origin. A tab that shows says its name, a number above 0, and the negative of it when it stops
+ * or is hidden; of those that show at once the smallest name stays. Each tab remembers the smallest name it heard, and
+ * only that one's end counts: the others give way without anybody following. Without a channel each tab is on its own.
  */
 export function createClaim(
-  name: string, page: Document, changed: () => void, dismissed: () => void, me = Math.random(),
+  name: string, page: Document, changed: () => void, dismissed: () => void, me = 1 - Math.random(),
 ): Claim {
   let wanted = false
-  let elsewhere = false
+  // Who else shows it; 0: nobody.
+  let elsewhere = 0
   let up = false
   let channel: Channel | undefined
   try {
@@ -34,20 +36,20 @@ export function createClaim(
   }
   const mine = (): boolean => wanted && !elsewhere && page.visibilityState !== 'hidden'
   const settle = (): void => {
-    if (mine() !== up) channel?.postMessage((up = !up) ? me : 'down')
+    if (mine() !== up) channel?.postMessage((up = !up) ? me : -me)
     changed()
   }
   // Whoever comes to the front asks anew: the tab that showed it last may be gone without a word.
   const look = (): void => {
-    elsewhere = false
+    elsewhere = 0
     settle()
   }
   if (channel) {
     channel.onmessage = ({ data }) => {
       if (data === 'dismiss') dismissed()
       else if (up && data > me) channel.postMessage(me)
-      else {
-        elsewhere = data !== 'down'
+      else if (data > 0 ? !elsewhere || data < elsewhere : data === -elsewhere) {
+        elsewhere = Math.max(data, 0)
         settle()
       }
     }
@@ -56,7 +58,7 @@ export function createClaim(
   return {
     mine,
     want(now) {
-      if (now && !wanted) elsewhere = false
+      if (now && !wanted) elsewhere = 0
       wanted = now
       settle()
     },

@@ -3,8 +3,8 @@ const secretive = /eyJ[\w-]+(\.[\w-]*)*|[\w+/=-]{40,}/g
 
 /** What a person may send to support: what the manager tells about itself, and the browser; nothing that looks like a secret. */
 export function diagnostics(info: unknown, page: Document): string {
-  const { userAgent, language } = page.defaultView!.navigator
-  return JSON.stringify({ time: new Date(), ...(info as object), userAgent, language, online: navigator.onLine }, null, 1).replace(secretive, '…')
+  const { userAgent, language, onLine } = page.defaultView!.navigator
+  return JSON.stringify({ time: new Date(), ...(info as object), userAgent, language, onLine }, null, 1).replace(secretive, '…')
 }
 
 /** Writes into the clipboard; resolves with '' when it took it, otherwise with the text, to be copied by hand. */

@@ -151,7 +151,7 @@ export function createPanel(page: Document, { texts, lang, dir }: Wording, conta
       home.addEventListener('close', () => host.isConnected && render(latest), { once: true })
     }
     if (close.isConnected) fill(state)
-    else win!.setTimeout(() => host.isConnected && fill(latest), settleMs)
+    else setTimeout(() => host.isConnected && fill(latest), settleMs)
   }
   return {
     render,
