@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awssm "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/keyturn/keyturn/test/awsfake"
@@ -73,7 +74,9 @@ func (s *site) start(ctx context.Context, name string, wire *wire) *process {
 		c.HTTPClient = &http.Client{Transport: wire}
 		log = wiredLog{s.log, wire}
 	}
-	client := awssm.NewFromConfig(c, func(o *awssm.Options) { o.RetryMaxAttempts = max(1, s.tries) })
+	client := awssm.NewFromConfig(c, func(o *awssm.Options) {
+		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = max(1, s.tries), 20*time.Millisecond })
+	})
 	store, err := secretsmanager.Open(secret, secretsmanager.Config{Ring: ring, Client: client, RotateBy: s.rotateBy})
 	if err != nil {
 		s.Fatal(err)
@@ -356,24 +359,33 @@ func TestATurnKilledAtAnyStepIsEndedOnceByTheNextStart(t *testing.T) {
 }
 
 func TestALostAnswerIsNoSecondTurn(t *testing.T) {
-	for _, op := range []string{"PutSecretValue", "UpdateSecretVersionStage"} {
-		for n, reached := 1, true; reached; n++ {
-			t.Run(fmt.Sprintf("%s %d", op, n), func(t *testing.T) {
-				s := newSite(t, awsfake.String(first))
-				w := &wire{}
-				p := s.start(t.Context(), "one", w)
-				p.look()
-				w.mu.Lock()
-				w.at, w.after, w.only, w.done = n, true, op, 0
-				w.mu.Unlock()
-				old := s.Holder(secret, awsfake.Current)
-				r, err := p.rotate(rollout.Request{})
-				if err != nil || !r.Turned {
-					t.Fatalf("got %+v, %v", r, err)
-				}
-				reached = w.reached()
-				s.turned(old)
-			})
+	for _, c := range []struct {
+		name  string
+		tries int     // 3: the SDK asks again by itself, and hears that the label has moved
+		stale float64 // share of answers that don't show yet what was done
+	}{{"asked once", 1, 0}, {"asked again by the SDK", 3, 0}, {"replicas behind", 3, 0.5}} {
+		for _, op := range []string{"PutSecretValue", "UpdateSecretVersionStage"} {
+			for n, reached := 1, true; reached; n++ {
+				t.Run(fmt.Sprintf("%s, %s %d", c.name, op, n), func(t *testing.T) {
+					s := newSite(t, awsfake.String(first))
+					s.tries = c.tries
+					w := &wire{}
+					p := s.start(t.Context(), "one", w)
+					p.look()
+					w.mu.Lock()
+					w.at, w.after, w.only, w.done = n, true, op, 0
+					w.mu.Unlock()
+					old := s.Holder(secret, awsfake.Current)
+					s.Stale(c.stale)
+					r, err := p.rotate(rollout.Request{})
+					if err != nil || !r.Turned {
+						t.Fatalf("got %+v, %v", r, err)
+					}
+					reached = w.reached()
+					s.Stale(0)
+					s.turned(old)
+				})
+			}
 		}
 	}
 }
