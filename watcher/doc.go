@@ -8,6 +8,11 @@
 // appended since the head was read, and the watcher then reads and computes
 // again.
 //
+// A store that is only eventually consistent may say that an answer is behind
+// ([ErrStale]); it is looked at more often while it is in motion, or while its
+// hints don't come through ([Health]). Hints that are kept somewhere are let go
+// when a look was believed and the log says what it found ([Acknowledger]).
+//
 // Promise: the newest state this process knows survives a wiped or restored
 // log, because the watcher appends it again; errors of the store and of the
 // log are shown in status, metrics and the watcher's row, and tried again for

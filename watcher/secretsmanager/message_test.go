@@ -123,6 +123,27 @@ func TestWhatHasTheWrongTypeIsMissing(t *testing.T) {
 	}
 }
 
+func TestACallThatChangedNothingIsIgnored(t *testing.T) {
+	for _, tt := range []struct {
+		name, detail string
+		want         hintKind
+	}{
+		{"a change", `"eventName":"PutSecretValue"`, hintCall},
+		{"a change that nobody knows yet", `"eventName":"TurnSecret"`, hintCall},
+		{"refused, with a code", `"eventName":"PutSecretValue","errorCode":"AccessDenied"`, hintIgnored},
+		{"refused, with a message", `"eventName":"PutSecretValue","errorMessage":"no"`, hintIgnored},
+		{"a reading call", `"eventName":"TurnSecret","readOnly":true`, hintIgnored},
+		{"a reading call by its name", `"eventName":"BatchGetSecretValue"`, hintIgnored},
+		{"tags", `"eventName":"UntagResource"`, hintIgnored},
+		{"a policy", `"eventName":"PutResourcePolicy"`, hintIgnored},
+	} {
+		got, err := parse([]byte(`{"detail-type":"AWS API Call via CloudTrail","source":"aws.secretsmanager","detail":{` + tt.detail + `}}`))
+		if err != nil || got.kind != tt.want {
+			t.Errorf("%s: got %q, %v, want %q", tt.name, got.kind, err, tt.want)
+		}
+	}
+}
+
 func TestAnErrorQuotesNothingOfTheMessage(t *testing.T) {
 	for _, body := range []string{"canary-1234", `{"canary-1234":`, `{"canary-1234":1}`, `{"id":"x" canary-1234}`} {
 		if _, err := parse([]byte(body)); err == nil || strings.Contains(err.Error(), "canary") {
