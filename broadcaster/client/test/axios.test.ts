@@ -1,6 +1,6 @@
 import axios from 'axios'
 import type { AxiosInstance, AxiosRequestConfig } from 'axios'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { installAxios } from '../src/axios'
 import { covers } from './covers'
 import { problem } from './server'
@@ -144,6 +144,19 @@ describe('an axios instance', () => {
     world.server.apiScript = () => Promise.reject(new TypeError('Failed to fetch'))
     const error = await settled(world, http.get('/reports')).catch((e) => e)
     expect([error.code, tab.refreshes]).toEqual(['ERR_NETWORK', 1])
+  })
+
+  test('stands back where the page’s XMLHttpRequest does it, for options that are sent again too', async () => {
+    const world = new World()
+    const { tab, http } = await page(world)
+    world.server.apiScript = () => problem(401, 'signature_invalid')
+    const before = await settled(world, http.get('/reports')).catch((e) => e)
+    const patched = class {}
+    Object.defineProperty(patched.prototype, Symbol.for('keyturn.xhr'), { value: true })
+    vi.stubGlobal('XMLHttpRequest', patched)
+    for (const config of [{ url: '/reports' }, before.config]) await settled(world, http.request(config)).catch(() => {})
+    vi.unstubAllGlobals()
+    expect([world.server.seen.length, tab.refreshes, world.server.seen.at(-2)!.sub]).toEqual([4, 2, null])
   })
 
   test('given back is as it was', async () => {
