@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { covers } from './covers.js'
 import { until } from './daemon.js'
 import { call, signIn, status } from './page.js'
 import { setStage } from './stage.js'
@@ -6,6 +7,7 @@ import { setStage } from './stage.js'
 const stage = setStage()
 
 test('with the socket blocked, a call under a dropped key is refreshed once and replayed once', async () => {
+  covers('DET-02', 'RET-01', 'EDGE-14')
   const { daemon, context, page, traffic } = stage
   await context.routeWebSocket(/\/v1\/stream/, (socket) => { void socket.close({ code: 1013 }) })
   await signIn(page, daemon.url, 'alice', ['user'], { socket: false })
@@ -24,6 +26,7 @@ test('with the socket blocked, a call under a dropped key is refreshed once and 
 })
 
 test('a 403 for want of a role is refreshed and replayed once, and never again under the same claims', async () => {
+  covers('LOOP-04', 'ACC-1', 'ACC-5')
   const { daemon, page, traffic } = stage
   await signIn(page, daemon.url, 'alice', ['user'])
   const calls: number[] = []
@@ -46,6 +49,7 @@ test('a 403 for want of a role is refreshed and replayed once, and never again u
 })
 
 test('a leaked key is dropped at once and the page moves without losing a call', async () => {
+  covers('ACC-16')
   const { daemon, page } = stage
   await signIn(page, daemon.url, 'alice', ['user'])
   const before = await status(page)

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { Traffic } from './chromium.js'
+import { covers } from './covers.js'
 import { type Entry, until } from './daemon.js'
 import { signIn, status } from './page.js'
 import { setStage } from './stage.js'
@@ -12,6 +13,7 @@ beforeEach(async () => {
 })
 
 test('an idle page moves to the new key with no failed request, and a half-filled form stays', async () => {
+  covers('DET-07', 'REF-09', 'ACC-13')
   const { daemon, page, traffic } = stage
   await page.fill('textarea', 'half a thought')
   await page.evaluate(() => { (window as unknown as { marker: string }).marker = 'same document' })
@@ -35,6 +37,7 @@ const turns: Record<string, (keys: Entry[]) => Entry[]> = {
 }
 for (const [name, turn] of Object.entries(turns)) {
   test(`a key turned in an editor is one refresh and none in the next ten beacons: ${name}`, async () => {
+    covers('EDGE-11', 'DET-07')
     const { daemon, page, traffic } = stage
     const before = await status(page)
     const refreshes = traffic.refreshes.length
@@ -51,6 +54,7 @@ for (const [name, turn] of Object.entries(turns)) {
 }
 
 test('eight tabs, one rotation: one refresh in the whole browser', async () => {
+  covers('REF-14', 'FUT-8')
   const { daemon, context, page, traffic } = stage
   const tabs = [page]
   const refreshes = [traffic]

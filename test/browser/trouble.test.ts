@@ -41,7 +41,7 @@ test('with the refresh endpoint down for ten seconds after a leak, the page reco
 })
 
 test('a second rotation while a refresh is under way: the newest key wins, after one refresh more', async () => {
-  covers('EDGE-09')
+  covers('EDGE-09', 'ACC-7')
   const { front } = stage
   serveApp(front)
   const { page, traffic } = await visit(await stage.context(), `${front.url}/app`)
