@@ -91,6 +91,7 @@ export function told(before: Story, h: Happening): Story {
   }
 
   if (code === 'client_outdated') return go('failed', !live, { outdated: true })
+  const well = { failures: 0 }
   switch (h.what) {
     case 'refused':
       // Nor is it news that the same is not allowed.
@@ -104,7 +105,7 @@ export function told(before: Story, h: Happening): Story {
     case 'denied':
       return phase === 'denied' && episode.message === plain(message) ? before : go('denied', !open, { code: 'denied' })
     case 'recovered':
-      return live ? go('recovered', false, { failures: 0 }) : before
+      return live ? go('recovered', false, well) : before
     case 'left':
       return live || phase === 'denied' ? go('over') : before
     case 'reset':
@@ -117,8 +118,8 @@ export function told(before: Story, h: Happening): Story {
         case 'skipped': {
           if (!h.sound) return { ...before, answered: true }
           const next = failed || (open && !asked)
-            ? go('recovered', false, { failures: 0 })
-            : { ...go(phase, false, { failures: 0 }), answered: true }
+            ? go('recovered', false, well)
+            : { ...go(phase, false, well), answered: true }
           return h.trigger === 'manual' ? { ...next, count: 0 } : next
         }
         case 'failed': {

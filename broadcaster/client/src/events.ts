@@ -1,3 +1,4 @@
+import type { AnalyticsReport } from './analytics'
 import type { ConnectionState } from './connection'
 import type { Episode } from './episodes'
 import type { State } from './frames'
@@ -17,6 +18,8 @@ export interface KeyturnEvents {
   readonly failed: { readonly trigger: Trigger; readonly code: ErrorCode; readonly reason: string | null }
   /** A story of trouble begins, goes on or ends; each of its phases once. */
   readonly episode: Episode
+  /** What an analytics sink gets. */
+  readonly report: AnalyticsReport
   /** Nobody is signed in any more. */
   readonly sessionended: { readonly code: string }
 }

@@ -140,19 +140,14 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   core.write('localStorage', 'keyturn:browser', browserId)
   let login = 0
 
-  const report = (what: AnalyticsReport): void => {
-    try {
-      settings.analytics?.(what)
-    } catch (error) {
-      reportError(error)
-    }
-  }
+  const report = (what: AnalyticsReport): void => emit('report', what)
+  on('report', (what) => settings.analytics?.(what))
   const happen = (happening: Happening): void => {
     const { episode: before } = story
     story = told(story, happening)
     const { episode } = story
     if (episode === before) return
-    if (episode.phase !== before.phase) report({ what: 'episode', phase: episode.phase })
+    report({ what: 'episode', phase: episode.phase })
     emit('episode', episode)
   }
   const failed = (status: number | null, message: string): void => {
@@ -249,12 +244,11 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
       ? `[AuthContext] Token expires in ${seconds(vault.leftMs())}s, scheduling refresh in ${seconds(ms)}s`
       : `${trigger}: JWT refresh planned in ${Math.round(ms)} ms`),
     () => {
-      const code = 'key_not_current'
-      const message = 'the new JWT still has the old key, the issuer lags'
-      log(`event: ${message}`)
+      const [trigger, code, message] = ['event', 'key_not_current', 'the new JWT still has the old key, the issuer lags'] as const
+      log(`${trigger}: ${message}`)
       failed(null, message)
-      happen({ what: 'refresh', phase: 'failed', trigger: 'event', sound: false, code, message })
-      emit('failed', { trigger: 'event', code, reason: null })
+      happen({ what: 'refresh', phase: 'failed', trigger, sound: false, code, message })
+      emit('failed', { trigger, code, reason: null })
     },
     () => settings.autoRefreshOnError,
   )

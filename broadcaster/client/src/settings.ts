@@ -69,16 +69,13 @@ const texts: Readonly<Record<string, RegExp>> = {
 const isText = (value: any): boolean => typeof value === 'string' && value.length <= 512
 
 function good(name: string, value: any): boolean {
-  const usual = defaults[name as keyof Settings]
-  if (value === null || usual === null) {
-    if (value === null) return usual === null
-    if (name === 'contact') return isText(value.text) && /^(https?:|mailto:|\/(?!\/)|$)/.test(value.url) && isText(value.url)
-    if (name === 'authWords') return Array.isArray(value) && value.length <= 64 && value.every(isText)
-    return typeof value === 'function'
-  }
-  const [least, most] = ranges[name] ?? [0, 0]
-  return typeof value === typeof usual && (typeof value !== 'number' || (value >= least && value <= most)) &&
-    (typeof value !== 'string' || (isText(value) && (!texts[name] || texts[name].test(value))))
+  const usual: unknown = defaults[name as keyof Settings]
+  if (value === null) return usual === null
+  if (name === 'contact') return isText(value.text) && isText(value.url) && /^(https?:|mailto:|\/(?!\/)|$)/.test(value.url)
+  if (name === 'authWords') return Array.isArray(value) && value.length <= 64 && value.every(isText)
+  if (typeof value !== (usual === null ? 'function' : typeof usual)) return false
+  const [least, most] = ranges[name] ?? [value, value]
+  return value >= least && value <= most && (typeof value !== 'string' || (isText(value) && (texts[name] ?? /^/).test(value)))
 }
 
 /** The known name that shares the most neighbouring letters with an unknown one. */
