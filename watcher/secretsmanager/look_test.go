@@ -277,4 +277,7 @@ func TestWhatEmulatorsAddIsLeftOut(t *testing.T) {
 	s.put(raw(3))
 	s.Untidy(true)
 	equal(t, "shown", shownBy(s.look(rotation.State{})), s.holder(awsfake.Current)+" current", s.holder(awsfake.Previous)+" retiring")
+	if n := s.inspect().Labels; n != 2 {
+		t.Errorf("%d labels, want 2", n)
+	}
 }
