@@ -7,8 +7,7 @@ import { insides } from './inside'
 import { segment } from './jwt'
 import type { Keyturn, Status } from './keyturn'
 import { plain } from './plain'
-import type { ReloadScope } from './reload'
-import { hardRefresh, tidyAddress } from './reload'
+import { hardRefresh, resumeHardRefresh } from './reload'
 import type { Settings } from './settings'
 import type { Stats } from './stats'
 import { statsOf } from './stats'
@@ -112,7 +111,7 @@ export interface ManagerOptions {
 export function createManager(keyturn: Keyturn, { check = true }: ManagerOptions = {}): Manager {
   const inside = insides().get(keyturn)
   if (!inside) throw new TypeError('create manager: this is no client: pass what createKeyturn returned')
-  const { core, vault, settings, log, count, story } = inside
+  const { vault, settings, log, count, story } = inside
   const { getToken, refresh, status, on } = keyturn
   const stats = (): Stats => statsOf(status().counters, inside)
   const config = (): Config => shown(settings())
@@ -138,7 +137,7 @@ export function createManager(keyturn: Keyturn, { check = true }: ManagerOptions
   const examine = (brief?: boolean): Promise<ConfigurationReport> => checkConfiguration(keyturn, inside, brief)
 
   log('🚀 Initializing DynamicAuthManager...')
-  tidyAddress(core.scope as unknown as ReloadScope)
+  resumeHardRefresh(inside)
   if (check) {
     const off = on('token', ({ held }) => {
       const { getToken: own, refresh: ownRefresh } = settings()

@@ -11,7 +11,9 @@ export interface ReloadScope {
   readonly location: { readonly href: string; replace(url: string): void }
   readonly history: { readonly state: unknown; replaceState(state: unknown, unused: string, url: string): void }
   readonly caches?: { keys(): Promise<readonly string[]>; delete(name: string): Promise<boolean> }
-  readonly navigator: { readonly serviceWorker?: { getRegistrations(): Promise<readonly { unregister(): Promise<boolean> }[]> } }
+  readonly navigator: {
+    readonly serviceWorker?: { readonly controller?: unknown; getRegistrations(): Promise<readonly { unregister(): Promise<boolean> }[]> }
+  }
   readonly performance: { getEntriesByType?(type: string): readonly { readonly name: string; readonly initiatorType?: string }[] }
 }
 
@@ -25,13 +27,16 @@ export function busted(href: string, unique: number): string {
 
 /** The address as it was before. */
 export function unbusted(href: string): string {
-  return href.replace(new RegExp(`[?&]${parameter}=\\d+(?=#|$)`), '')
+  return href.replace(new RegExp(`[?&]${parameter}=-?\\d+(?=#|$)`), '')
 }
 
-/** Takes the parameter of a hard refresh off the page's address again. */
-export function tidyAddress({ location, history }: Partial<ReloadScope>): void {
+/** Takes the parameter of a hard refresh off the page's address again. True: the hard refresh has a second half to come. */
+export function tidyAddress({ location, history }: Partial<ReloadScope>): boolean {
   const { href = '' } = location ?? {}
-  if (history && unbusted(href) !== href) history.replaceState(history.state, '', unbusted(href))
+  const tidy = unbusted(href)
+  if (!history || tidy === href) return false
+  history.replaceState(history.state, '', tidy)
+  return href.includes(`${parameter}=-`)
 }
 
 /** Longest time that emptying the caches may take, in ms; then the page is reloaded as it is. */
@@ -39,18 +44,28 @@ const limitMs = 5_000
 /** Most files of the page that are fetched anew. */
 const most = 200
 
-/** Reloads the page past all caches. Whatever of it fails, the reload happens. */
-export async function hardRefresh({ core, send, count, report, clear, log }: Inside): Promise<void> {
+/**
+ * Reloads the page past all caches. Whatever of it fails, the reload happens. What a page fetches under a worker is no
+ * news to the browser's memory of its scripts, and an unregistered worker stays with its page: such a page is loaded
+ * twice, and `rest` is what the first load does, without the worker.
+ */
+export async function hardRefresh({ core, send, count, report, clear, log }: Inside, rest = false): Promise<void> {
   const scope = core.scope as unknown as ReloadScope
   const { location: { href }, caches, navigator: { serviceWorker }, performance } = scope
-  count('hard')
-  report({ what: 'hardrefresh' })
-  core.write('sessionStorage', hardKey, `${+core.read('sessionStorage', hardKey) + 1}`)
-  log('Hard refresh: emptying the caches, then JWT and page are loaded anew')
-  clear()
-  const own = (url: string): boolean => new URL(url).origin === new URL(href).origin
-  const files = (performance.getEntriesByType?.('resource') ?? [])
-    .filter(({ name, initiatorType }) => own(name) && /^(script|link|css)$/.test(initiatorType ?? ''))
+  const twice = !rest && !!serviceWorker?.controller
+  if (!rest) {
+    count('hard')
+    report({ what: 'hardrefresh' })
+    core.write('sessionStorage', hardKey, `${+core.read('sessionStorage', hardKey) + 1}`)
+    log('Hard refresh: emptying the caches, then JWT and page are loaded anew')
+    clear()
+  }
+  const { origin } = new URL(href)
+  // Scripts, styles, and whatever else looks like a file: a configuration that the app fetched.
+  const files = (performance.getEntriesByType?.('resource') ?? []).filter(({ name, initiatorType }) => {
+    const url = new URL(name)
+    return url.origin === origin && (/^(script|link|css)$/.test(initiatorType ?? '') || /\.\w+$/.test(url.pathname))
+  })
   const fresh = (url: string): Promise<unknown> => send(url, { cache: 'reload', credentials: 'include' })
   const each = <T>(list: Promise<readonly T[]> | undefined, job: (one: T) => Promise<unknown>): Promise<unknown> | undefined =>
     list?.then((all) => Promise.allSettled(all.map(job)))
@@ -60,8 +75,17 @@ export async function hardRefresh({ core, send, count, report, clear, log }: Ins
       each(serviceWorker?.getRegistrations(), (worker) => worker.unregister()),
       each(caches?.keys(), (name) => caches!.delete(name)),
     ])
-    await Promise.allSettled([href, ...new Set(files.slice(0, most).map(({ name }) => name))].map(fresh))
+    if (!twice) await Promise.allSettled([href, ...new Set(files.slice(0, most).map(({ name }) => name))].map(fresh))
   }
   await Promise.race([emptied().catch(() => {}), core.pause(limitMs)])
-  scope.location.replace(busted(href, core.wall()))
+  scope.location.replace(busted(href, twice ? -core.wall() : core.wall()))
+}
+
+/** What a page begins with: its address is tidied up, and the second half of a hard refresh waits until it has all of its files. */
+export function resumeHardRefresh(inside: Inside): void {
+  const { scope } = inside.core
+  if (!tidyAddress(scope as unknown as ReloadScope)) return
+  const rest = (): void => void hardRefresh(inside, true)
+  if ((scope.document as Partial<Document>).readyState === 'complete') rest()
+  else scope.addEventListener('load', rest)
 }

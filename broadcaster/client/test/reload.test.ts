@@ -53,8 +53,8 @@ describe('a hard refresh', () => {
       did.push(`${init.cache} ${url}`)
       return new Response('')
     }) as typeof fetch
-    const run = async (): Promise<void> => {
-      const work = hardRefresh({ ...inside, send, core: { ...inside.core, scope: Object.assign(Object.create(scope), more) } })
+    const run = async (rest?: boolean): Promise<void> => {
+      const work = hardRefresh({ ...inside, send, core: { ...inside.core, scope: Object.assign(Object.create(scope), more) } }, rest)
       await world.run(6_000)
       return work
     }
@@ -70,6 +70,7 @@ describe('a hard refresh', () => {
         getEntriesByType: () => [
           { name: 'https://app.example.com/app.js', initiatorType: 'script' }, { name: 'https://app.example.com/app.css', initiatorType: 'link' },
           { name: 'https://cdn.example.net/lib.js', initiatorType: 'script' }, { name: 'https://app.example.com/data', initiatorType: 'fetch' },
+          { name: 'https://app.example.com/config.json?v=1', initiatorType: 'fetch' },
         ],
       },
     }))
@@ -77,7 +78,7 @@ describe('a hard refresh', () => {
     await run()
     expect(did.slice(0, 3).sort()).toEqual(['delete v1', 'delete v2', 'unregister'])
     expect(did.slice(3)).toEqual([
-      `reload ${at}?page=2#x`, 'reload https://app.example.com/app.js', 'reload https://app.example.com/app.css',
+      `reload ${at}?page=2#x`, 'reload https://app.example.com/app.js', 'reload https://app.example.com/app.css', 'reload https://app.example.com/config.json?v=1',
       expect.stringMatching(/^replace https:\/\/app\.example\.com\/ui\/reports\?page=2&keyturn-reload=\d+#x$/),
     ])
     expect([tab.browser.local.getItem('draft'), tab.browser.cookie, manager.getDebugInfo().hasToken]).toEqual(['x', 'alice', false])
@@ -85,6 +86,19 @@ describe('a hard refresh', () => {
     const again = createManager(tab.start().keyturn, { check: false })
     await world.run(100)
     expect(again.getJWTValidationStats().hardRefreshes).toBe(1)
+  })
+
+  test('of a page under a worker is two loads, of which the first is left by the worker', async () => {
+    covers('NOT-12')
+    const serviceWorker = { controller: {}, getRegistrations: async () => [] }
+    const { manager, did, run } = await page(() => ({ navigator: { serviceWorker } }))
+    await run()
+    expect(did).toEqual([expect.stringMatching(/^replace .*&keyturn-reload=-\d+#x$/)])
+    expect(tidyAddress({ location: { href: did[0]!.slice(8), replace: () => {} }, history: { state: null, replaceState: () => {} } })).toBe(true)
+    // An app that registers its worker again, at once, is loaded no third time.
+    await run(true)
+    expect(did.slice(1)).toEqual([`reload ${at}?page=2#x`, expect.stringMatching(/^replace .*&keyturn-reload=\d+#x$/)])
+    expect(manager.getJWTValidationStats().hardRefreshes).toBe(1)
   })
 
   test.each<[string, (done: string[]) => Partial<ReloadScope>]>([
