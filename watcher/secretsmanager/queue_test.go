@@ -276,8 +276,13 @@ func TestAStopHandsBackWhatNobodyLookedFor(t *testing.T) {
 	version := h.aws.Put(hintedSecret, material(2))
 	h.until("the message was received", func() bool { return h.received("label") == 1 })
 	h.stop()
+	handed := slices.ContainsFunc(h.aws.Journal(), func(c awsfake.Call) bool { return c.Op == "ChangeMessageVisibilityBatch" && c.Code == "" })
+	if !handed || h.queue.Len() != 1 {
+		t.Fatalf("handed back: %v, messages %d", handed, h.queue.Len())
+	}
 	h.log.Fail(nil)
-	h.run() // no clock moves: the message is there at once
+	h.run()
+	h.aws.Advance(2 * time.Minute) // the receive that the stop cut off may have taken it once more
 	h.until("the message was received again", func() bool { return h.received("label") == 1 })
 	h.current("payments", version)
 	h.empty()
