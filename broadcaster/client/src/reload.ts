@@ -75,7 +75,7 @@ export async function hardRefresh({ core, send, count, report, clear, log }: Ins
       each(serviceWorker?.getRegistrations(), (worker) => worker.unregister()),
       each(caches?.keys(), (name) => caches!.delete(name)),
     ])
-    if (!twice) await Promise.allSettled([href, ...new Set(files.slice(0, most).map(({ name }) => name))].map(fresh))
+    await Promise.allSettled([href, ...new Set(files.slice(0, most).map(({ name }) => name))].map(fresh))
   }
   await Promise.race([emptied().catch(() => {}), core.pause(limitMs)])
   scope.location.replace(busted(href, twice ? -core.wall() : core.wall()))
