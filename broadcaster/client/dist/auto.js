@@ -1,6 +1,6 @@
 import {
   createKeyturn
-} from "./shared-2HVICHUT.js";
+} from "./shared-6RSQMPWP.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";
@@ -9,12 +9,12 @@ import {
 } from "./shared-GD3JR32A.js";
 import {
   mountNotice
-} from "./shared-CZVP26H2.js";
+} from "./shared-H6DALYIS.js";
 import {
   createManager,
   expose,
   installCompat
-} from "./shared-BFQMEHAC.js";
+} from "./shared-RCZP7LUY.js";
 import "./shared-FJSELP7O.js";
 import "./shared-AOES6CGM.js";
 import "./shared-FPVI63QI.js";

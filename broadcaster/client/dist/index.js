@@ -1,6 +1,6 @@
 import {
   createKeyturn
-} from "./shared-2HVICHUT.js";
+} from "./shared-6RSQMPWP.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";

@@ -745,6 +745,7 @@
       };
     };
     if (code === "client_outdated") return go("failed", !live, { outdated: true });
+    const well = { failures: 0 };
     switch (h.what) {
       case "refused":
         if (h.status === 403 && phase === "denied" && episode.message === plain(message2)) return before;
@@ -755,7 +756,7 @@
       case "denied":
         return phase === "denied" && episode.message === plain(message2) ? before : go("denied", !open, { code: "denied" });
       case "recovered":
-        return live ? go("recovered", false, { failures: 0 }) : before;
+        return live ? go("recovered", false, well) : before;
       case "left":
         return live || phase === "denied" ? go("over") : before;
       case "reset":
@@ -767,7 +768,7 @@
           case "done":
           case "skipped": {
             if (!h.sound) return { ...before, answered: true };
-            const next2 = failed || open && !asked ? go("recovered", false, { failures: 0 }) : { ...go(phase, false, { failures: 0 }), answered: true };
+            const next2 = failed || open && !asked ? go("recovered", false, well) : { ...go(phase, false, well), answered: true };
             return h.trigger === "manual" ? { ...next2, count: 0 } : next2;
           }
           case "failed": {
@@ -1168,14 +1169,12 @@
   var isText = (value) => typeof value === "string" && value.length <= 512;
   function good(name3, value) {
     const usual2 = defaults[name3];
-    if (value === null || usual2 === null) {
-      if (value === null) return usual2 === null;
-      if (name3 === "contact") return isText(value.text) && /^(https?:|mailto:|\/(?!\/)|$)/.test(value.url) && isText(value.url);
-      if (name3 === "authWords") return Array.isArray(value) && value.length <= 64 && value.every(isText);
-      return typeof value === "function";
-    }
-    const [least, most2] = ranges[name3] ?? [0, 0];
-    return typeof value === typeof usual2 && (typeof value !== "number" || value >= least && value <= most2) && (typeof value !== "string" || isText(value) && (!texts[name3] || texts[name3].test(value)));
+    if (value === null) return usual2 === null;
+    if (name3 === "contact") return isText(value.text) && isText(value.url) && /^(https?:|mailto:|\/(?!\/)|$)/.test(value.url);
+    if (name3 === "authWords") return Array.isArray(value) && value.length <= 64 && value.every(isText);
+    if (typeof value !== (usual2 === null ? "function" : typeof usual2)) return false;
+    const [least, most2] = ranges[name3] ?? [value, value];
+    return value >= least && value <= most2 && (typeof value !== "string" || isText(value) && (texts[name3] ?? /^/).test(value));
   }
   function nearest(name3) {
     const near = (known) => 3 * [...known].filter((_, at) => name3.toLowerCase().includes(known.toLowerCase().slice(at, at + 2))).length - Math.abs(known.length - name3.length);
@@ -1482,19 +1481,14 @@
     const browserId = core.read("localStorage", "keyturn:browser") || `${core.roll()}${core.roll()}`;
     core.write("localStorage", "keyturn:browser", browserId);
     let login = 0;
-    const report = (what) => {
-      try {
-        settings.analytics?.(what);
-      } catch (error) {
-        reportError(error);
-      }
-    };
+    const report = (what) => emit("report", what);
+    on("report", (what) => settings.analytics?.(what));
     const happen = (happening) => {
       const { episode: before } = story;
       story = told(story, happening);
       const { episode } = story;
       if (episode === before) return;
-      if (episode.phase !== before.phase) report({ what: "episode", phase: episode.phase });
+      report({ what: "episode", phase: episode.phase });
       emit("episode", episode);
     };
     const failed = (status, message2) => {
@@ -1581,12 +1575,11 @@
       },
       (trigger, ms) => log(trigger === "expiry" ? `[AuthContext] Token expires in ${seconds(vault.leftMs())}s, scheduling refresh in ${seconds(ms)}s` : `${trigger}: JWT refresh planned in ${Math.round(ms)} ms`),
       () => {
-        const code = "key_not_current";
-        const message2 = "the new JWT still has the old key, the issuer lags";
-        log(`event: ${message2}`);
+        const [trigger, code, message2] = ["event", "key_not_current", "the new JWT still has the old key, the issuer lags"];
+        log(`${trigger}: ${message2}`);
         failed(null, message2);
-        happen({ what: "refresh", phase: "failed", trigger: "event", sound: false, code, message: message2 });
-        emit("failed", { trigger: "event", code, reason: null });
+        happen({ what: "refresh", phase: "failed", trigger, sound: false, code, message: message2 });
+        emit("failed", { trigger, code, reason: null });
       },
       () => settings.autoRefreshOnError
     );
@@ -1920,24 +1913,33 @@
     return [`${address}${address.includes("?") ? "&" : "?"}${parameter}=${unique}`, ...hash].join("#");
   }
   function unbusted(href) {
-    return href.replace(new RegExp(`[?&]${parameter}=\\d+(?=#|$)`), "");
+    return href.replace(new RegExp(`[?&]${parameter}=-?\\d+(?=#|$)`), "");
   }
   function tidyAddress({ location, history }) {
     const { href = "" } = location ?? {};
-    if (history && unbusted(href) !== href) history.replaceState(history.state, "", unbusted(href));
+    const tidy = unbusted(href);
+    if (!history || tidy === href) return false;
+    history.replaceState(history.state, "", tidy);
+    return href.includes(`${parameter}=-`);
   }
   var limitMs = 5e3;
   var most = 200;
-  async function hardRefresh({ core, send, count, report, clear, log }) {
+  async function hardRefresh({ core, send, count, report, clear, log }, rest = false) {
     const scope2 = core.scope;
     const { location: { href }, caches, navigator: { serviceWorker }, performance } = scope2;
-    count("hard");
-    report({ what: "hardrefresh" });
-    core.write("sessionStorage", hardKey, `${+core.read("sessionStorage", hardKey) + 1}`);
-    log("Hard refresh: emptying the caches, then JWT and page are loaded anew");
-    clear();
-    const own = (url) => new URL(url).origin === new URL(href).origin;
-    const files = (performance.getEntriesByType?.("resource") ?? []).filter(({ name: name3, initiatorType }) => own(name3) && /^(script|link|css)$/.test(initiatorType ?? ""));
+    const twice = !rest && !!serviceWorker?.controller;
+    if (!rest) {
+      count("hard");
+      report({ what: "hardrefresh" });
+      core.write("sessionStorage", hardKey, `${+core.read("sessionStorage", hardKey) + 1}`);
+      log("Hard refresh: emptying the caches, then JWT and page are loaded anew");
+      clear();
+    }
+    const { origin } = new URL(href);
+    const files = (performance.getEntriesByType?.("resource") ?? []).filter(({ name: name3, initiatorType }) => {
+      const url = new URL(name3);
+      return url.origin === origin && (/^(script|link|css)$/.test(initiatorType ?? "") || /\.\w+$/.test(url.pathname));
+    });
     const fresh = (url) => send(url, { cache: "reload", credentials: "include" });
     const each = (list, job) => list?.then((all) => Promise.allSettled(all.map(job)));
     const emptied = async () => {
@@ -1949,7 +1951,14 @@
     };
     await Promise.race([emptied().catch(() => {
     }), core.pause(limitMs)]);
-    scope2.location.replace(busted(href, core.wall()));
+    scope2.location.replace(busted(href, twice ? -core.wall() : core.wall()));
+  }
+  function resumeHardRefresh(inside) {
+    const { scope: scope2 } = inside.core;
+    if (!tidyAddress(scope2)) return;
+    const rest = () => void hardRefresh(inside, true);
+    if (scope2.document.readyState === "complete") rest();
+    else scope2.addEventListener("load", rest);
   }
 
   // src/version.ts
@@ -1959,7 +1968,7 @@
   function createManager(keyturn, { check = true } = {}) {
     const inside = insides().get(keyturn);
     if (!inside) throw new TypeError("create manager: this is no client: pass what createKeyturn returned");
-    const { core, vault, settings, log, count, story } = inside;
+    const { vault, settings, log, count, story } = inside;
     const { getToken, refresh, status, on } = keyturn;
     const stats = () => statsOf(status().counters, inside);
     const config = () => shown(settings());
@@ -1989,7 +1998,7 @@
     });
     const examine = (brief) => checkConfiguration(keyturn, inside, brief);
     log("🚀 Initializing DynamicAuthManager...");
-    tidyAddress(core.scope);
+    resumeHardRefresh(inside);
     if (check) {
       const off = on("token", ({ held }) => {
         const { getToken: own, refresh: ownRefresh } = settings();
@@ -2090,9 +2099,9 @@
   }
 
   // src/notice/claim.ts
-  function createClaim(name3, page, changed2, dismissed, me = Math.random()) {
+  function createClaim(name3, page, changed2, dismissed, me = 1 - Math.random()) {
     let wanted = false;
-    let elsewhere = false;
+    let elsewhere = 0;
     let up = false;
     let channel;
     try {
@@ -2101,19 +2110,19 @@
     }
     const mine = () => wanted && !elsewhere && page.visibilityState !== "hidden";
     const settle = () => {
-      if (mine() !== up) channel?.postMessage((up = !up) ? me : "down");
+      if (mine() !== up) channel?.postMessage((up = !up) ? me : -me);
       changed2();
     };
     const look = () => {
-      elsewhere = false;
+      elsewhere = 0;
       settle();
     };
     if (channel) {
       channel.onmessage = ({ data }) => {
         if (data === "dismiss") dismissed();
         else if (up && data > me) channel.postMessage(me);
-        else {
-          elsewhere = data !== "down";
+        else if (data > 0 ? !elsewhere || data < elsewhere : data === -elsewhere) {
+          elsewhere = Math.max(data, 0);
           settle();
         }
       };
@@ -2122,7 +2131,7 @@
     return {
       mine,
       want(now) {
-        if (now && !wanted) elsewhere = false;
+        if (now && !wanted) elsewhere = 0;
         wanted = now;
         settle();
       },
@@ -2139,8 +2148,8 @@
   // src/notice/diagnostics.ts
   var secretive = /eyJ[\w-]+(\.[\w-]*)*|[\w+/=-]{40,}/g;
   function diagnostics(info, page) {
-    const { userAgent, language } = page.defaultView.navigator;
-    return JSON.stringify({ time: /* @__PURE__ */ new Date(), ...info, userAgent, language, online: navigator.onLine }, null, 1).replace(secretive, "…");
+    const { userAgent, language, onLine } = page.defaultView.navigator;
+    return JSON.stringify({ time: /* @__PURE__ */ new Date(), ...info, userAgent, language, onLine }, null, 1).replace(secretive, "…");
   }
   async function write(page, text) {
     try {
@@ -2356,7 +2365,7 @@ textarea{inline-size:100%;block-size:6em;font:12px monospace;color:inherit;backg
         home.addEventListener("close", () => host.isConnected && render(latest), { once: true });
       }
       if (close.isConnected) fill(state);
-      else win.setTimeout(() => host.isConnected && fill(latest), settleMs);
+      else setTimeout(() => host.isConnected && fill(latest), settleMs);
     };
     return {
       render,

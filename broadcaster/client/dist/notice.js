@@ -1,6 +1,6 @@
 import {
   mountNotice
-} from "./shared-CZVP26H2.js";
+} from "./shared-H6DALYIS.js";
 import "./shared-FPVI63QI.js";
 export {
   mountNotice

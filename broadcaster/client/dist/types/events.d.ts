@@ -1,3 +1,4 @@
+import type { AnalyticsReport } from './analytics.js';
 import type { ConnectionState } from './connection.js';
 import type { Episode } from './episodes.js';
 import type { State } from './frames.js';
@@ -27,6 +28,8 @@ export interface KeyturnEvents {
     };
     /** A story of trouble begins, goes on or ends; each of its phases once. */
     readonly episode: Episode;
+    /** What an analytics sink gets. */
+    readonly report: AnalyticsReport;
     /** Nobody is signed in any more. */
     readonly sessionended: {
         readonly code: string;

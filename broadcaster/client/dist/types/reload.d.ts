@@ -19,6 +19,7 @@ export interface ReloadScope {
     };
     readonly navigator: {
         readonly serviceWorker?: {
+            readonly controller?: unknown;
             getRegistrations(): Promise<readonly {
                 unregister(): Promise<boolean>;
             }[]>;
@@ -35,7 +36,13 @@ export interface ReloadScope {
 export declare function busted(href: string, unique: number): string;
 /** The address as it was before. */
 export declare function unbusted(href: string): string;
-/** Takes the parameter of a hard refresh off the page's address again. */
-export declare function tidyAddress({ location, history }: Partial<ReloadScope>): void;
-/** Reloads the page past all caches. Whatever of it fails, the reload happens. */
-export declare function hardRefresh({ core, send, count, report, clear, log }: Inside): Promise<void>;
+/** Takes the parameter of a hard refresh off the page's address again. True: the hard refresh has a second half to come. */
+export declare function tidyAddress({ location, history }: Partial<ReloadScope>): boolean;
+/**
+ * Reloads the page past all caches. Whatever of it fails, the reload happens. What a page fetches under a worker is no
+ * news to the browser's memory of its scripts, and an unregistered worker stays with its page: such a page is loaded
+ * twice, and `rest` is what the first load does, without the worker.
+ */
+export declare function hardRefresh({ core, send, count, report, clear, log }: Inside, rest?: boolean): Promise<void>;
+/** What a page begins with: its address is tidied up, and the second half of a hard refresh waits until it has all of its files. */
+export declare function resumeHardRefresh(inside: Inside): void;

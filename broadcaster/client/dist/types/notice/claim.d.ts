@@ -9,7 +9,8 @@ export interface Claim {
     close(): void;
 }
 /**
- * Joins the tabs of one origin. A tab that shows says `up`, and `down` when it stops or is hidden; of two that show
- * at once the one with the smaller name stays. Without a channel each tab is on its own.
+ * Joins the tabs of one origin. A tab that shows says its name, a number above 0, and the negative of it when it stops
+ * or is hidden; of those that show at once the smallest name stays. Each tab remembers the smallest name it heard, and
+ * only that one's end counts: the others give way without anybody following. Without a channel each tab is on its own.
  */
 export declare function createClaim(name: string, page: Document, changed: () => void, dismissed: () => void, me?: number): Claim;

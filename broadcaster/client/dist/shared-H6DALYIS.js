@@ -3,9 +3,9 @@ import {
 } from "./shared-FPVI63QI.js";
 
 // src/notice/claim.ts
-function createClaim(name, page, changed2, dismissed, me = Math.random()) {
+function createClaim(name, page, changed2, dismissed, me = 1 - Math.random()) {
   let wanted = false;
-  let elsewhere = false;
+  let elsewhere = 0;
   let up = false;
   let channel;
   try {
@@ -14,19 +14,19 @@ function createClaim(name, page, changed2, dismissed, me = Math.random()) {
   }
   const mine = () => wanted && !elsewhere && page.visibilityState !== "hidden";
   const settle = () => {
-    if (mine() !== up) channel?.postMessage((up = !up) ? me : "down");
+    if (mine() !== up) channel?.postMessage((up = !up) ? me : -me);
     changed2();
   };
   const look = () => {
-    elsewhere = false;
+    elsewhere = 0;
     settle();
   };
   if (channel) {
     channel.onmessage = ({ data }) => {
       if (data === "dismiss") dismissed();
       else if (up && data > me) channel.postMessage(me);
-      else {
-        elsewhere = data !== "down";
+      else if (data > 0 ? !elsewhere || data < elsewhere : data === -elsewhere) {
+        elsewhere = Math.max(data, 0);
         settle();
       }
     };
@@ -35,7 +35,7 @@ function createClaim(name, page, changed2, dismissed, me = Math.random()) {
   return {
     mine,
     want(now) {
-      if (now && !wanted) elsewhere = false;
+      if (now && !wanted) elsewhere = 0;
       wanted = now;
       settle();
     },
@@ -52,8 +52,8 @@ function createClaim(name, page, changed2, dismissed, me = Math.random()) {
 // src/notice/diagnostics.ts
 var secretive = /eyJ[\w-]+(\.[\w-]*)*|[\w+/=-]{40,}/g;
 function diagnostics(info, page) {
-  const { userAgent, language } = page.defaultView.navigator;
-  return JSON.stringify({ time: /* @__PURE__ */ new Date(), ...info, userAgent, language, online: navigator.onLine }, null, 1).replace(secretive, "…");
+  const { userAgent, language, onLine } = page.defaultView.navigator;
+  return JSON.stringify({ time: /* @__PURE__ */ new Date(), ...info, userAgent, language, onLine }, null, 1).replace(secretive, "…");
 }
 async function write(page, text) {
   try {
@@ -269,7 +269,7 @@ function createPanel(page, { texts, lang, dir }, contact, placement, clicks) {
       home.addEventListener("close", () => host.isConnected && render(latest), { once: true });
     }
     if (close.isConnected) fill(state);
-    else win.setTimeout(() => host.isConnected && fill(latest), settleMs);
+    else setTimeout(() => host.isConnected && fill(latest), settleMs);
   };
   return {
     render,

@@ -375,6 +375,7 @@ function told(before, h) {
     };
   };
   if (code === "client_outdated") return go("failed", !live, { outdated: true });
+  const well = { failures: 0 };
   switch (h.what) {
     case "refused":
       if (h.status === 403 && phase === "denied" && episode.message === plain(message2)) return before;
@@ -385,7 +386,7 @@ function told(before, h) {
     case "denied":
       return phase === "denied" && episode.message === plain(message2) ? before : go("denied", !open, { code: "denied" });
     case "recovered":
-      return live ? go("recovered", false, { failures: 0 }) : before;
+      return live ? go("recovered", false, well) : before;
     case "left":
       return live || phase === "denied" ? go("over") : before;
     case "reset":
@@ -397,7 +398,7 @@ function told(before, h) {
         case "done":
         case "skipped": {
           if (!h.sound) return { ...before, answered: true };
-          const next = failed || open && !asked ? go("recovered", false, { failures: 0 }) : { ...go(phase, false, { failures: 0 }), answered: true };
+          const next = failed || open && !asked ? go("recovered", false, well) : { ...go(phase, false, well), answered: true };
           return h.trigger === "manual" ? { ...next, count: 0 } : next;
         }
         case "failed": {
@@ -794,14 +795,12 @@ var texts = {
 var isText = (value) => typeof value === "string" && value.length <= 512;
 function good(name2, value) {
   const usual = defaults[name2];
-  if (value === null || usual === null) {
-    if (value === null) return usual === null;
-    if (name2 === "contact") return isText(value.text) && /^(https?:|mailto:|\/(?!\/)|$)/.test(value.url) && isText(value.url);
-    if (name2 === "authWords") return Array.isArray(value) && value.length <= 64 && value.every(isText);
-    return typeof value === "function";
-  }
-  const [least, most] = ranges[name2] ?? [0, 0];
-  return typeof value === typeof usual && (typeof value !== "number" || value >= least && value <= most) && (typeof value !== "string" || isText(value) && (!texts[name2] || texts[name2].test(value)));
+  if (value === null) return usual === null;
+  if (name2 === "contact") return isText(value.text) && isText(value.url) && /^(https?:|mailto:|\/(?!\/)|$)/.test(value.url);
+  if (name2 === "authWords") return Array.isArray(value) && value.length <= 64 && value.every(isText);
+  if (typeof value !== (usual === null ? "function" : typeof usual)) return false;
+  const [least, most] = ranges[name2] ?? [value, value];
+  return value >= least && value <= most && (typeof value !== "string" || isText(value) && (texts[name2] ?? /^/).test(value));
 }
 function nearest(name2) {
   const near = (known) => 3 * [...known].filter((_, at) => name2.toLowerCase().includes(known.toLowerCase().slice(at, at + 2))).length - Math.abs(known.length - name2.length);
@@ -1108,19 +1107,14 @@ function createKeyturn(options = {}, scope = globalThis) {
   const browserId = core.read("localStorage", "keyturn:browser") || `${core.roll()}${core.roll()}`;
   core.write("localStorage", "keyturn:browser", browserId);
   let login = 0;
-  const report = (what) => {
-    try {
-      settings.analytics?.(what);
-    } catch (error) {
-      reportError(error);
-    }
-  };
+  const report = (what) => emit("report", what);
+  on("report", (what) => settings.analytics?.(what));
   const happen = (happening) => {
     const { episode: before } = story;
     story = told(story, happening);
     const { episode } = story;
     if (episode === before) return;
-    if (episode.phase !== before.phase) report({ what: "episode", phase: episode.phase });
+    report({ what: "episode", phase: episode.phase });
     emit("episode", episode);
   };
   const failed = (status, message2) => {
@@ -1207,12 +1201,11 @@ function createKeyturn(options = {}, scope = globalThis) {
     },
     (trigger, ms) => log(trigger === "expiry" ? `[AuthContext] Token expires in ${seconds(vault.leftMs())}s, scheduling refresh in ${seconds(ms)}s` : `${trigger}: JWT refresh planned in ${Math.round(ms)} ms`),
     () => {
-      const code = "key_not_current";
-      const message2 = "the new JWT still has the old key, the issuer lags";
-      log(`event: ${message2}`);
+      const [trigger, code, message2] = ["event", "key_not_current", "the new JWT still has the old key, the issuer lags"];
+      log(`${trigger}: ${message2}`);
       failed(null, message2);
-      happen({ what: "refresh", phase: "failed", trigger: "event", sound: false, code, message: message2 });
-      emit("failed", { trigger: "event", code, reason: null });
+      happen({ what: "refresh", phase: "failed", trigger, sound: false, code, message: message2 });
+      emit("failed", { trigger, code, reason: null });
     },
     () => settings.autoRefreshOnError
   );

@@ -182,24 +182,33 @@ function busted(href, unique) {
   return [`${address}${address.includes("?") ? "&" : "?"}${parameter}=${unique}`, ...hash].join("#");
 }
 function unbusted(href) {
-  return href.replace(new RegExp(`[?&]${parameter}=\\d+(?=#|$)`), "");
+  return href.replace(new RegExp(`[?&]${parameter}=-?\\d+(?=#|$)`), "");
 }
 function tidyAddress({ location, history }) {
   const { href = "" } = location ?? {};
-  if (history && unbusted(href) !== href) history.replaceState(history.state, "", unbusted(href));
+  const tidy = unbusted(href);
+  if (!history || tidy === href) return false;
+  history.replaceState(history.state, "", tidy);
+  return href.includes(`${parameter}=-`);
 }
 var limitMs = 5e3;
 var most = 200;
-async function hardRefresh({ core, send, count, report, clear, log }) {
+async function hardRefresh({ core, send, count, report, clear, log }, rest = false) {
   const scope = core.scope;
   const { location: { href }, caches, navigator: { serviceWorker }, performance } = scope;
-  count("hard");
-  report({ what: "hardrefresh" });
-  core.write("sessionStorage", hardKey, `${+core.read("sessionStorage", hardKey) + 1}`);
-  log("Hard refresh: emptying the caches, then JWT and page are loaded anew");
-  clear();
-  const own = (url) => new URL(url).origin === new URL(href).origin;
-  const files = (performance.getEntriesByType?.("resource") ?? []).filter(({ name, initiatorType }) => own(name) && /^(script|link|css)$/.test(initiatorType ?? ""));
+  const twice = !rest && !!serviceWorker?.controller;
+  if (!rest) {
+    count("hard");
+    report({ what: "hardrefresh" });
+    core.write("sessionStorage", hardKey, `${+core.read("sessionStorage", hardKey) + 1}`);
+    log("Hard refresh: emptying the caches, then JWT and page are loaded anew");
+    clear();
+  }
+  const { origin } = new URL(href);
+  const files = (performance.getEntriesByType?.("resource") ?? []).filter(({ name, initiatorType }) => {
+    const url = new URL(name);
+    return url.origin === origin && (/^(script|link|css)$/.test(initiatorType ?? "") || /\.\w+$/.test(url.pathname));
+  });
   const fresh = (url) => send(url, { cache: "reload", credentials: "include" });
   const each = (list, job) => list?.then((all) => Promise.allSettled(all.map(job)));
   const emptied = async () => {
@@ -211,7 +220,14 @@ async function hardRefresh({ core, send, count, report, clear, log }) {
   };
   await Promise.race([emptied().catch(() => {
   }), core.pause(limitMs)]);
-  scope.location.replace(busted(href, core.wall()));
+  scope.location.replace(busted(href, twice ? -core.wall() : core.wall()));
+}
+function resumeHardRefresh(inside) {
+  const { scope } = inside.core;
+  if (!tidyAddress(scope)) return;
+  const rest = () => void hardRefresh(inside, true);
+  if (scope.document.readyState === "complete") rest();
+  else scope.addEventListener("load", rest);
 }
 
 // src/version.ts
@@ -221,7 +237,7 @@ var version = "0.1.0";
 function createManager(keyturn, { check = true } = {}) {
   const inside = insides().get(keyturn);
   if (!inside) throw new TypeError("create manager: this is no client: pass what createKeyturn returned");
-  const { core, vault, settings, log, count, story } = inside;
+  const { vault, settings, log, count, story } = inside;
   const { getToken, refresh, status, on } = keyturn;
   const stats = () => statsOf(status().counters, inside);
   const config = () => shown(settings());
@@ -251,7 +267,7 @@ function createManager(keyturn, { check = true } = {}) {
   });
   const examine = (brief) => checkConfiguration(keyturn, inside, brief);
   log("🚀 Initializing DynamicAuthManager...");
-  tidyAddress(core.scope);
+  resumeHardRefresh(inside);
   if (check) {
     const off = on("token", ({ held }) => {
       const { getToken: own, refresh: ownRefresh } = settings();
