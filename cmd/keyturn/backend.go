@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/keyturn/keyturn/auth"
+	"github.com/keyturn/keyturn/auth/natskeys"
 	"github.com/keyturn/keyturn/broadcaster/natsfeed"
 	"github.com/keyturn/keyturn/watcher/admin"
 	"github.com/keyturn/keyturn/watcher/rollout"
@@ -90,7 +91,13 @@ func (b *backend) Check(ctx context.Context, name string) (admin.Report, error) 
 	if err != nil {
 		return admin.Report{}, err
 	}
-	return inspect(ctx, b.config, b.cloud, b.rings[name], &ring, verifiers), nil
+	var verdicts []natskeys.Verdict
+	if r := b.rings[name]; name == b.config.Auth.Ring && r.keys.Load() != nil {
+		if verdicts, err = agreement(ctx, b.rows, r); err != nil {
+			return admin.Report{}, err
+		}
+	}
+	return inspect(ctx, b.config, b.cloud, b.rings[name], &ring, verifiers, verdicts), nil
 }
 
 // Mint implements admin.Minter.

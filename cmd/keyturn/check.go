@@ -122,7 +122,7 @@ func (a *app) offlineReports(ctx context.Context, file, only string) ([]admin.Re
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, inspect(ctx, c, cloud, &ring{config: rc, store: store}, nil, nil))
+		out = append(out, inspect(ctx, c, cloud, &ring{config: rc, store: store}, nil, nil, nil))
 	}
 	return out, nil
 }

@@ -90,6 +90,7 @@ type BroadcastConfig struct {
 	Beacon         time.Duration  `cfg:"beacon" default:"25s" doc:"how often the state is sent again to each connection, whole seconds"`
 	TrustedProxies []netip.Prefix `cfg:"trustedProxies" doc:"networks whose X-Forwarded-For is believed, as 10.0.0.0/8"`
 	TLS            ServerTLS      `cfg:"tls" doc:"TLS on the public listener; absent: plain HTTP, for a proxy in front"`
+	Lock           []string       `cfg:"lock" want:"autoRefreshOnError maxRetries refreshThreshold cacheTimeout refreshDelayMs refreshOn403 successDismissMs notifyOnSuccess authWords debug analytics" doc:"settings of the browser client that pages, and whoever types into their console, must not change"`
 	Limits         LimitsConfig   `cfg:"limits" doc:"bounds of the stream; 0 switches one off"`
 }
 

@@ -75,7 +75,7 @@ func TestVerbsSeeWhatTheDaemonSees(t *testing.T) {
 		t.Errorf("status: got %d\n%s", code, out)
 	}
 	code, out, errs := d.verb("check")
-	if code != exitOK || !strings.Contains(out, "1 of 1 hold every live key") || strings.Contains(out, "FAIL") || strings.Contains(out, "WARN") {
+	if code != exitOK || !strings.Contains(out, "1 of 1 hold every live key") || !strings.Contains(out, "1 of 1 verify what is signed here") || strings.Contains(out, "FAIL") || strings.Contains(out, "WARN") {
 		t.Errorf("check: got %d\n%s%s", code, out, errs)
 	}
 	code, out, _ = d.verb("rotate", "demo", "--dry-run")

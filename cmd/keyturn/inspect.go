@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keyturn/keyturn/auth/natskeys"
 	"github.com/keyturn/keyturn/watcher"
 	"github.com/keyturn/keyturn/watcher/admin"
 	"github.com/keyturn/keyturn/watcher/rotation"
@@ -28,7 +29,7 @@ func (i *inspection) add(level, topic, format string, args ...any) {
 // inspect looks at a ring without changing anything: at its store, and where
 // the daemon answers (seen is not nil) at the log, the verifiers and browsers.
 // It never shows a value.
-func inspect(ctx context.Context, c Config, cloud *cloud, r *ring, seen *admin.Ring, verifiers []rotation.VerifierRow) admin.Report {
+func inspect(ctx context.Context, c Config, cloud *cloud, r *ring, seen *admin.Ring, verifiers []rotation.VerifierRow, verdicts []natskeys.Verdict) admin.Report {
 	i := &inspection{}
 	var head rotation.State
 	if seen != nil {
@@ -43,6 +44,7 @@ func inspect(ctx context.Context, c Config, cloud *cloud, r *ring, seen *admin.R
 	if seen != nil {
 		i.log(*seen)
 		i.verifiers(head, verifiers)
+		i.agreement(verdicts)
 	}
 	i.serving(c, r.config)
 	next := "keyturn rotate " + r.config.Name + " --dry-run"
@@ -123,6 +125,25 @@ func (i *inspection) key(ctx context.Context, r *ring, state rotation.State, see
 		return
 	}
 	i.add(admin.LevelNote, "key", "%s: kid %s (%s) is not live", seen.Stage, seen.KID, why)
+}
+
+// agreement says who verifies what is signed here, by a canary. Where nothing is
+// signed here there are no verdicts.
+func (i *inspection) agreement(verdicts []natskeys.Verdict) {
+	agree := 0
+	for _, v := range verdicts {
+		switch {
+		case v.Verifies:
+			agree++
+		case v.Code == natskeys.CodeSilent:
+			i.add(admin.LevelWarn, "agreement", "%s reports and did not answer the canary; ask again, or see whether it hangs", v.Instance)
+		default:
+			i.add(admin.LevelFail, "agreement", "%s refuses what is signed here (%s): it holds another secret; give it the same store, or the same values", v.Instance, v.Code)
+		}
+	}
+	if agree > 0 {
+		i.add(admin.LevelOK, "agreement", "%d of %d verify what is signed here", agree, len(verdicts))
+	}
 }
 
 // log compares what the daemon knows.

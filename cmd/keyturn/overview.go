@@ -15,7 +15,7 @@ func (p *process) overview(ctx context.Context) (signin.Overview, error) {
 	r := p.rings[p.config.Auth.Ring]
 	keys := r.keys.Load()
 	state := keys.State()
-	out := signin.Overview{Ring: r.config.Name, Pending: []string{}, Retiring: []string{}, Locked: []string{}, Version: buildInfo().Version}
+	out := signin.Overview{Ring: r.config.Name, Pending: []string{}, Retiring: []string{}, Locked: append([]string{}, p.config.Broadcast.Lock...), Version: buildInfo().Version}
 	for _, k := range state.Keys {
 		switch k.Stage {
 		case rotation.Current:
