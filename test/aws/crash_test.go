@@ -64,7 +64,7 @@ func TestATurnThatACrashCutsOffIsEndedOnceByTheNextStart(t *testing.T) {
 			<-killed
 			_ = ask.Process.Kill() // it would look for the daemon where that was
 			_ = ask.Wait()         // says that it was killed
-			_ = d.cmd.Wait() // says that it was killed
+			_ = d.cmd.Wait()       // says that it was killed
 			d.start()
 			harness.Until(t, "the turn is ended", func() bool { return f.Holder(secretName, awsfake.Current) != v1 })
 			v2 := f.Holder(secretName, awsfake.Current)

@@ -3,6 +3,7 @@ package aws
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,23 +50,37 @@ func TestThePoliciesAllowExactlyTheCallsThatKeyturnMakes(t *testing.T) {
 }
 
 // exercise makes a daemon do all that it does with a queue: receive, delete,
-// prolong a message that it can't be done with yet, and check.
+// hand back, and check.
 func exercise(t *testing.T, f *awsfake.Fake, role, extra string) *daemon {
 	t.Helper()
 	q := f.Queue("hints")
 	f.Subscribe(q, awsfake.Rule{Native: true, Trail: true})
+	var begun atomic.Int64
+	f.Before("ReceiveMessage", func(awsfake.Call) { begun.Add(1) })
 	d := run(t, f, setup{role: role, queue: q, extra: extra, poll: 2 * time.Second})
 	d.becomes(f.Put(secretName, awsfake.String(text(36))))
 	harness.Until(t, "the hints are deleted", func() bool { return q.Deleted() > 0 && q.Len() == 0 })
 	if out, err := d.verb("check", ring); err != nil {
 		t.Fatalf("check: %v\n%s", err, out)
 	}
-	// While looks fail a message is kept from the others, by prolonging it or handing it back.
-	q.Visibility(time.Second)
+	// A message that it could not look for is handed back at the end.
 	f.Throttle(1 << 30)
 	f.Put(secretName, awsfake.String(text(36)))
-	harness.Until(t, "the message was prolonged or handed back", func() bool { return f.Calls("ChangeMessageVisibilityBatch") > 0 })
+	last := 0
+	harness.Until(t, "it holds all messages and has asked for more", func() bool {
+		// The begun call beyond those that ended is the one that waits for more.
+		held, waits := q.Len(), int(begun.Load()) == f.Calls("ReceiveMessage")+1
+		same := held > 0 && q.InFlight() == held && waits && last == int(begun.Load())
+		last = int(begun.Load())
+		return same
+	})
+	d.stop()
+	if f.Calls("ChangeMessageVisibilityBatch") == 0 {
+		t.Error("nothing was handed back")
+	}
+	f.Advance(2 * time.Minute) // a long poll that nobody waits for any more may have taken them again
 	f.Throttle(0)
+	d.start()
 	harness.Until(t, "the hints are deleted", func() bool { return q.Len() == 0 })
 	return d
 }

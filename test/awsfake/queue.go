@@ -83,6 +83,20 @@ func (q *Queue) Len() int {
 	return len(q.messages)
 }
 
+// InFlight counts the messages that somebody has received and that are hidden
+// from others.
+func (q *Queue) InFlight() int {
+	q.fake.mu.Lock()
+	defer q.fake.mu.Unlock()
+	n := 0
+	for _, m := range q.messages {
+		if m.inflight && m.visible.After(q.fake.now()) {
+			n++
+		}
+	}
+	return n
+}
+
 // Deleted counts the messages that were deleted so far.
 func (q *Queue) Deleted() int {
 	q.fake.mu.Lock()
