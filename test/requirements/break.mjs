@@ -1,10 +1,10 @@
 // Breaks the code of requirements that passed, one at a time, and wants their tests red: a test that stays green over
 // broken code proves nothing. The report chooses the requirements; mutations.json says how the code of each is broken.
 //
-//	node test/requirements/break.mjs [-n 20] [-outcomes bin/requirements] [-only ID]
+//	node test/requirements/break.mjs [-n 20] [--outcomes bin/requirements] [--only ID]
 //
-// It works in a copy of the repository, runs the units that are bound to a requirement (and the flows in Chromium
-// where nothing else is), and prints one line each. Exit code 1: a test stayed green, or a mutation no longer fits.
+// It works in a copy of the repository, runs the units that are bound to a requirement, then, while those are green, the
+// flows in Chromium, and prints one line each. Exit code 1: a test stayed green, or a mutation no longer fits.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -47,11 +47,12 @@ function broken(id) {
   const path = join(copy, mutation.file)
   const before = readFileSync(path, 'utf8')
   if (before.split(mutation.search).length !== 2) return `"${mutation.search}" is not once in ${mutation.file}: renew the mutation`
+  // Units first: most need no browser to turn red.
   const tests = outcomes.filter((o) => o.ids.includes(id) && o.outcome === 'pass')
-  const cheap = tests.filter((o) => o.suite !== 'browser')
+  tests.sort((a, b) => (a.suite === 'browser') - (b.suite === 'browser'))
   writeFileSync(path, before.replace(mutation.search, () => mutation.replace))
   try {
-    for (const [file, bound] of Map.groupBy ? Map.groupBy(cheap.length ? cheap : tests, (o) => o.file) : grouped(cheap.length ? cheap : tests)) {
+    for (const [file, bound] of grouped(tests)) {
       const red = run(file, bound)
       if (red) return `red: ${red} (${mutation.file}: ${mutation.replace.trim() || 'left out'})`
     }
@@ -61,6 +62,7 @@ function broken(id) {
   }
 }
 
+/** key: file; value: its tests. */
 function grouped(tests) {
   const map = new Map()
   for (const t of tests) map.set(t.file, [...(map.get(t.file) ?? []), t])
