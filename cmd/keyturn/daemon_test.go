@@ -267,6 +267,7 @@ drain: 0s`)
 		{d.public + "/auth/login", 404, "no_such_route"},
 		{d.public + "/dev/rotate", 404, "no_such_route"},
 		{d.public + "/keyturn.js", 200, ""},
+		{d.public + "/keyturn.dev.js", 404, "no_such_route"},
 	} {
 		got := d.get(c.url)
 		if got.status != c.status || !strings.Contains(got.body, c.want) {

@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/keyturn/keyturn/auth"
+	"github.com/keyturn/keyturn/broadcaster/client"
 	"github.com/keyturn/keyturn/watcher/admin"
 )
 
@@ -44,6 +45,7 @@ func (d *demo) origins(public string) []string {
 func (d *demo) handler(p *process) http.Handler {
 	keyring := p.rings[demoRing].keys.Load().Keyring()
 	mux := p.publicMux()
+	mux.Handle("/keyturn.dev.js", client.DevHandler())
 	mux.Handle("GET /{$}", d.file("index.html", "text/html; charset=utf-8"))
 	mux.Handle("GET /app.js", d.file("app.js", "text/javascript; charset=utf-8"))
 	mux.Handle("GET /style.css", d.file("style.css", "text/css; charset=utf-8"))
