@@ -30,7 +30,7 @@ var rules = []rule{
 	{"watcher/rotation", none, none},
 	{"auth", none, []string{"github.com/golang-jwt/", "github.com/go-jose/"}},
 	{"auth/natskeys", []string{"auth", "watcher/rotation", "broadcaster/natsfeed"}, []string{"github.com/nats-io/nats.go"}},
-	{"auth/signin", []string{"auth"}, []string{"github.com/nats-io/nats.go"}},
+	{"auth/signin", []string{"auth"}, []string{"github.com/nats-io/nats.go", "github.com/coreos/go-oidc/", "golang.org/x/oauth2"}},
 	{"watcher", []string{"watcher/rotation"}, none},
 	{"watcher/natslog", []string{"watcher", "watcher/rotation", "auth"}, []string{"github.com/nats-io/", "golang.org/x/sys"}},
 	{"watcher/filestore", []string{"watcher", "watcher/rotation", "auth"}, []string{"github.com/fsnotify/", "golang.org/x/sys"}},

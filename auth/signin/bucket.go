@@ -14,7 +14,8 @@ import (
 )
 
 // Bucket is the JetStream key-value bucket of the sessions; one entry a session
-// ("session.<id>") and the key that derives credentials ("server.key").
+// ("session.<id>"), one a sign-in under way ("login.<hash of its state>"), and
+// the key that derives credentials ("server.key").
 const Bucket = "KEYTURN_sessions"
 
 const (
@@ -178,15 +179,46 @@ func (b *bucket) write(ctx context.Context, session string, r record, seq uint64
 	// The entry outlives the session a little, so that no entry vanishes while
 	// its session still runs by another server's clock.
 	life := r.Ends.Sub(now).Round(time.Second) + time.Minute
+	if anew {
+		return b.add(ctx, sessionPrefix+session, data, life)
+	}
 	_, err = b.put(ctx, sessionPrefix+session, data, seq, life)
-	if anew && errors.Is(err, jetstream.ErrNoStreamResponse) {
+	return err
+}
+
+// add stores an entry that is not there yet, and makes the bucket anew where it was wiped.
+func (b *bucket) add(ctx context.Context, name string, data []byte, life time.Duration) error {
+	_, err := b.put(ctx, name, data, 0, life)
+	if errors.Is(err, jetstream.ErrNoStreamResponse) {
 		b.log.Warn("session_store_missing", zap.String("bucket", Bucket), zap.String("remedy", "made anew; everybody signs in again"))
 		if err := b.open(ctx); err != nil {
 			return err
 		}
-		_, err = b.put(ctx, sessionPrefix+session, data, seq, life)
+		_, err = b.put(ctx, name, data, 0, life)
 	}
 	return err
+}
+
+// take removes an entry and returns what it held. Of several takers one gets
+// it; all others, then and later, get errNone.
+func (b *bucket) take(ctx context.Context, name string, mark time.Duration) ([]byte, error) {
+	data, seq, err := b.get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := b.bounded(ctx)
+	defer cancel()
+	m := nats.NewMsg(bucketSubject + name)
+	m.Header.Set("KV-Operation", "PURGE")
+	m.Header.Set(jetstream.MsgRollup, jetstream.MsgRollupSubject)
+	_, err = b.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(seq), jetstream.WithMsgTTL(mark), jetstream.WithRetryAttempts(0))
+	switch {
+	case err == nil:
+		return data, nil
+	case conflict(err):
+		return nil, errNone
+	}
+	return nil, fmt.Errorf("take entry: %w", unavailable(err))
 }
 
 // end marks a session as ended. The mark has a sequence of its own, so a swap

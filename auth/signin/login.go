@@ -7,7 +7,6 @@ import (
 	"mime"
 	"net/http"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -40,32 +39,15 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 	for i, role := range in.Roles {
 		roles[i] = role
 	}
-	now := time.Now()
-	cred := newCredential()
-	claims, err := s.claims(r.Context(), Subject{ID: in.Subject, Session: cred.session(), Last: map[string]any{"roles": roles}})
-	if errors.Is(err, ErrGone) {
-		refuse(w, http.StatusForbidden, CodeSubjectRefused, "this subject may not sign in")
+	answer, e := s.start(r.Context(), w, r, newcomer{subject: in.Subject, claims: map[string]any{"roles": roles}})
+	if e != nil {
+		if e.err != nil {
+			s.log.Error("login_failed", zap.String("code", e.code), zap.Error(e.err))
+		}
+		e.write(w)
 		return
 	}
-	if err != nil {
-		s.fail(w, r, cred, err)
-		return
-	}
-	ends := now.Add(s.config.SessionLifetime)
-	answer, err := s.sign(in.Subject, claims.claims, ends, now)
-	if err != nil {
-		s.fail(w, r, cred, err)
-		return
-	}
-	rec := record{Subject: in.Subject, Started: now, Ends: ends, Claims: claims.claims, ClaimsAt: claims.at, Current: cred.print()}
-	if err := s.bucket.create(r.Context(), cred.session(), rec, now); err != nil {
-		s.fail(w, r, cred, err)
-		return
-	}
-	s.metrics.started.Inc()
-	s.replaceOld(r)
-	s.cookie.set(w, cred, ends, now)
-	writeJSON(w, http.StatusOK, answer)
+	s.writeGrant(w, answer, plain)
 }
 
 // replaceOld ends the session that the browser had before. It is tidiness: failing, it ends by its time.
@@ -74,7 +56,7 @@ func (s *Service) replaceOld(r *http.Request) {
 	if !ok {
 		return
 	}
-	ended, err := s.leave(r, old)
+	_, ended, err := s.leave(r, old)
 	if err != nil {
 		s.log.Warn("session_end_failed", zap.String("session", brief(old.session())), zap.Error(err))
 	}

@@ -32,6 +32,7 @@ type metrics struct {
 	started   prometheus.Counter
 	ended     *prometheus.CounterVec
 	waiting   prometheus.Gauge
+	signins   *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) (metrics, error) {
@@ -40,6 +41,7 @@ func newMetrics(r prometheus.Registerer) (metrics, error) {
 		started:   prometheus.NewCounter(prometheus.CounterOpts{Name: "keyturn_sessions_started_total", Help: "Sessions begun by a sign-in."}),
 		ended:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "keyturn_sessions_ended_total", Help: "Sessions ended before their time, by reason; reused means that a credential was stolen or replayed."}, []string{"why"}),
 		waiting:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "keyturn_refresh_waiting", Help: "Sessions that were told to come back for their refresh and have not yet."}),
+		signins:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "keyturn_signins_total", Help: "Sign-ins with identity providers by provider and outcome; ok, or the code of what was refused."}, []string{"provider", "result"}),
 	}
 	// Shown from the start, so that an alert on their growth has a zero to grow from.
 	for _, v := range []string{resultOK, resultRepeated, resultMissing, resultEnded, resultReused, resultBusy, resultBadHint, resultClaims, resultUnavailable} {
@@ -51,7 +53,7 @@ func newMetrics(r prometheus.Registerer) (metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.refreshes, m.started, m.ended, m.waiting} {
+	for _, c := range []prometheus.Collector{m.refreshes, m.started, m.ended, m.waiting, m.signins} {
 		if err := r.Register(c); err != nil {
 			return metrics{}, fmt.Errorf("register metrics of sign-in: %w", err)
 		}

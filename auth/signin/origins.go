@@ -2,6 +2,7 @@ package signin
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -42,24 +43,27 @@ func newOrigins(list []string) (origins, error) {
 	return o, nil
 }
 
-// handle adds a route and the answer to its preflight.
-func (o origins) handle(mux *http.ServeMux, method, path string, h http.HandlerFunc) {
-	mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		o.share(w, r)
-		if err := o.guard.Check(r); err != nil {
-			refuse(w, http.StatusForbidden, CodeOriginRefused, "pages of this origin may not call here; add it to the list of origins")
-			return
-		}
-		h(w, r)
-	})
+// handle adds a path with its methods, and the answer to its preflight.
+func (o origins) handle(mux *http.ServeMux, path string, methods map[string]http.HandlerFunc) {
+	for method, h := range methods {
+		mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "no-store")
+			o.share(w, r)
+			if err := o.guard.Check(r); err != nil {
+				refuse(w, http.StatusForbidden, CodeOriginRefused, "pages of this origin may not call here; add it to the list of origins")
+				return
+			}
+			h(w, r)
+		})
+	}
+	allow := strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
 	mux.HandleFunc(http.MethodOptions+" "+path, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		if !o.share(w, r) {
 			refuse(w, http.StatusForbidden, CodeOriginRefused, "pages of this origin may not call here; add it to the list of origins")
 			return
 		}
-		w.Header().Set("Access-Control-Allow-Methods", method)
+		w.Header().Set("Access-Control-Allow-Methods", allow)
 		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
 		w.Header().Set("Access-Control-Max-Age", "600")
 		w.WriteHeader(http.StatusNoContent)
@@ -72,13 +76,22 @@ func (o origins) share(w http.ResponseWriter, r *http.Request) bool {
 	h := w.Header()
 	h.Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
-	if !slices.Contains(o.allowed, origin) {
+	if !o.lists(origin) {
 		return false
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
 	h.Set("Access-Control-Allow-Credentials", "true")
 	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
 	return true
+}
+
+// lists reports whether pages of that origin may call.
+func (o origins) lists(origin string) bool { return slices.Contains(o.allowed, origin) }
+
+// sameHost reports whether a page's origin is the host that it calls.
+func sameHost(origin string, r *http.Request) bool {
+	u, err := url.Parse(origin)
+	return err == nil && u.Host != "" && u.Host == r.Host
 }
 
 // refuse answers with a problem document. The texts are fixed: what a caller sent never comes back.

@@ -23,7 +23,7 @@ const (
 
 // grant is the answer to a sign-in and to a refresh.
 type grant struct {
-	AccessToken string `json:"access_token"`
+	AccessToken string `json:"access_token,omitempty"` // none where it travels in a cookie
 	TokenType   string `json:"token_type"`
 	ExpiresIn   int64  `json:"expires_in"` // seconds
 	Key         string `json:"key"`        // public name of the key that signed it
@@ -63,6 +63,10 @@ func (s *Service) refresh(w http.ResponseWriter, r *http.Request) {
 		busy(w, wait)
 		return
 	}
+	if s.asksProvider() && len(held.record.Sealed) > 0 {
+		s.renew(w, r, cred)
+		return
+	}
 	now = time.Now()
 	claims, err := s.claims(r.Context(), Subject{ID: held.record.Subject, Session: cred.session(), Last: held.record.Claims, LastAt: held.record.ClaimsAt})
 	if err != nil {
@@ -83,7 +87,7 @@ func (s *Service) refresh(w http.ResponseWriter, r *http.Request) {
 		s.cookie.set(w, *next, held.record.Ends, now)
 	}
 	s.count(result)
-	writeJSON(w, http.StatusOK, answer)
+	s.writeGrant(w, answer, plain)
 }
 
 // holding is a session as it was read for a credential that is good.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 )
 
 // Config of a [Service].
@@ -22,6 +24,15 @@ type Config struct {
 	// ClaimsMaxAge is how long the last claims of a subject stand in for a source
 	// that does not answer. Zero: not at all, its caller comes back later.
 	ClaimsMaxAge time.Duration
+	// Providers are where people sign in; the first one where nothing says which. None: GET /auth/login answers 503.
+	Providers []Provider
+	// PublicURL is the origin under which browsers reach this service, like
+	// https://auth.example.com; needed with Providers, which send browsers back to it.
+	PublicURL string
+	// TokenCookie keeps access tokens from scripts: they travel in the HttpOnly
+	// cookie auth_token, and answers hold none.
+	TokenCookie bool
+
 	// Overview tells how the ring is set up, for GET /auth/config-status. Nil: there is no such route.
 	Overview func(context.Context) (Overview, error)
 
@@ -56,6 +67,10 @@ type Service struct {
 	metrics metrics
 	log     *zap.Logger
 
+	providers []*provider
+	returns   []string // origins of pages that may be come back to, the service's own first
+	begins    *rate.Limiter
+	turns     turns
 	overviews overviews
 }
 
@@ -98,7 +113,17 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	s := &Service{
 		config: c, bucket: b, gate: newGate(), cookie: cookie{insecure: c.Insecure},
 		origins: o, metrics: m, log: c.Logger,
+		// Each sign-in that begins leaves an entry in the bucket for minutes.
+		begins: rate.NewLimiter(rate.Limit(c.PerSecond), int(math.Ceil(c.PerSecond))),
 	}
+	for _, p := range c.Providers {
+		made, err := newProvider(p, c.PublicURL)
+		if err != nil {
+			return nil, err
+		}
+		s.providers = append(s.providers, made)
+	}
+	s.returns = append([]string{c.PublicURL}, c.Origins...)
 	return s, s.await(ctx)
 }
 
@@ -114,6 +139,34 @@ func (c Config) check() error {
 		return fmt.Errorf("sign-in: token lifetime %s, session lifetime %s: want at least 1s each", c.TokenLifetime, c.SessionLifetime)
 	case !(c.PerSecond > 0) || c.PerSecond > 1e6:
 		return fmt.Errorf("sign-in: %v refreshes a second: want more than 0, at most a million", c.PerSecond)
+	}
+	return c.checkProviders()
+}
+
+func (c Config) checkProviders() error {
+	if len(c.Providers) == 0 {
+		return nil
+	}
+	if err := CheckPublicURL(c.PublicURL); err != nil {
+		return fmt.Errorf("sign-in: PublicURL: %w", err)
+	}
+	names := map[string]bool{}
+	for _, p := range c.Providers {
+		if names[p.Name] {
+			return fmt.Errorf("sign-in: provider %q is named twice", p.Name)
+		}
+		names[p.Name] = true
+	}
+	return nil
+}
+
+// CheckPublicURL says what is wrong with a value for Config.PublicURL.
+func CheckPublicURL(address string) error {
+	if err := secureURL(address); err != nil {
+		return err
+	}
+	if _, err := newOrigins([]string{address}); err != nil {
+		return errors.New("want scheme://host or scheme://host:port in lower case, nothing after it")
 	}
 	return nil
 }
@@ -149,15 +202,29 @@ func (s *Service) await(ctx context.Context) error {
 //	POST /auth/logout     ends the session
 //	GET  /auth/userinfo   what the caller's token says
 //	GET  /auth/config-status  how the ring is set up, where Config.Overview tells it
+//	GET  /auth/login      sends the browser to an identity provider
+//	GET  /auth/callback   takes what the provider sent back, and begins a session
 //	POST /auth/login      with Config.DevLogin only: a session for a name and roles
 func (s *Service) Register(mux *http.ServeMux) {
-	s.origins.handle(mux, http.MethodPost, "/auth/refresh", s.refresh)
-	s.origins.handle(mux, http.MethodPost, "/auth/logout", s.logout)
-	s.origins.handle(mux, http.MethodGet, "/auth/userinfo", s.userinfo)
-	if s.config.Overview != nil {
-		s.origins.handle(mux, http.MethodGet, "/auth/config-status", s.configStatus)
-	}
+	type methods = map[string]http.HandlerFunc
+	s.origins.handle(mux, "/auth/refresh", methods{http.MethodPost: s.refresh})
+	s.origins.handle(mux, "/auth/logout", methods{http.MethodPost: s.logout})
+	s.origins.handle(mux, "/auth/userinfo", methods{http.MethodGet: s.userinfo})
+	s.origins.handle(mux, "/auth/callback", methods{http.MethodGet: unreferred(s.callback)})
+	login := methods{http.MethodGet: unreferred(s.begin)}
 	if s.config.DevLogin {
-		s.origins.handle(mux, http.MethodPost, "/auth/login", s.login)
+		login[http.MethodPost] = s.login
+	}
+	s.origins.handle(mux, "/auth/login", login)
+	if s.config.Overview != nil {
+		s.origins.handle(mux, "/auth/config-status", methods{http.MethodGet: s.configStatus})
+	}
+}
+
+// unreferred keeps addresses with codes and states out of Referer headers.
+func unreferred(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		h(w, r)
 	}
 }

@@ -171,7 +171,7 @@ func TestOnlyListedOriginsMayCall(t *testing.T) {
 func TestPreflightsAreAnsweredForListedOriginsOnly(t *testing.T) {
 	s := newStand(t)
 	r := s.replica(func(c *Config) { c.Origins = []string{"https://app.example.com"} })
-	for path, method := range map[string]string{"/auth/refresh": "POST", "/auth/logout": "POST", "/auth/login": "POST", "/auth/userinfo": "GET"} {
+	for path, method := range map[string]string{"/auth/refresh": "POST", "/auth/logout": "POST", "/auth/login": "GET, POST", "/auth/callback": "GET", "/auth/userinfo": "GET"} {
 		got := r.call("OPTIONS", path, "", nil, from("https://app.example.com"))
 		if got.status != 204 || got.header.Get("Access-Control-Allow-Origin") != "https://app.example.com" || got.header.Get("Access-Control-Allow-Credentials") != "true" ||
 			got.header.Get("Access-Control-Allow-Methods") != method || !strings.Contains(got.header.Get("Access-Control-Allow-Headers"), "Authorization") {
@@ -184,8 +184,8 @@ func TestPreflightsAreAnsweredForListedOriginsOnly(t *testing.T) {
 func TestSignInByNameExistsInDevelopmentOnly(t *testing.T) {
 	s := newStand(t)
 	r := s.replica(func(c *Config) { c.DevLogin = false })
-	if got := r.call("POST", "/auth/login", `{"sub":"alice"}`, nil, asJSON); got.status != 404 {
-		t.Errorf("got %d, want 404", got.status)
+	if got := r.call("POST", "/auth/login", `{"sub":"alice"}`, nil, asJSON); got.status != 405 {
+		t.Errorf("got %d, want 405", got.status)
 	}
 }
 

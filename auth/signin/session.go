@@ -23,6 +23,12 @@ type record struct {
 	// ClaimsAt is when the source of claims gave them.
 	ClaimsAt time.Time `json:"claimsAt,omitzero"`
 
+	Provider string `json:"provider,omitempty"` // with which its owner signed in; empty: none
+	Audience string `json:"audience,omitempty"` // that was asked of the provider
+	// Sealed is the provider's refresh token under a key that only the holder
+	// of the current credential can derive.
+	Sealed []byte `json:"sealed,omitempty"`
+
 	Current   print     `json:"current"`
 	Previous  print     `json:"previous,omitempty"`
 	RotatedAt time.Time `json:"rotatedAt,omitzero"`
@@ -87,7 +93,13 @@ func (r record) judge(c credential, key serverKey, now time.Time) verdict {
 
 // rotated is the session after c, its current credential, was used.
 func (r record) rotated(c credential, key serverKey, claims told, now time.Time) record {
-	r.Previous, r.Current = r.Current, c.successor(key).print()
+	next := c.successor(key)
+	r.Previous, r.Current = r.Current, next.print()
+	if token, err := c.open(r.Sealed); err == nil {
+		r.Sealed = next.seal(token)
+	} else {
+		r.Sealed = nil // nobody will ever open it again
+	}
 	r.RotatedAt = now
 	r.Uses++
 	r.Claims, r.ClaimsAt = claims.claims, claims.at
