@@ -23,10 +23,15 @@ import (
 // of the current one, and returns its kid. A key that is pending already is
 // taken as it is, so that Prepare can be repeated. Entries of keys that st
 // knows to be gone are removed, unless they are current. It refuses, before
-// writing, a file that [Store.Writable] refuses, a current key of which only
-// the public half is there, and more than one pending key.
+// writing, a file that [Store.Writable] refuses, one whose current key is not
+// that of st, a current key of which only the public half is there, and more
+// than one pending key.
 func (s *Store) Prepare(ctx context.Context, st rotation.State) (kid string, err error) {
 	err = s.edit(ctx, st, func(d *draft) (bool, error) {
+		is := slices.IndexFunc(d.doc.entries, func(e entry) bool { return e.stage == rotation.Current })
+		if known, ok := st.Current(); ok && d.find(known) != is {
+			return false, fmt.Errorf("key %s is current now, and the log knows %s: look again: %w", d.names[is], known.Name, ErrConflict)
+		}
 		pruned := d.prune(st)
 		var pending []entry
 		for _, e := range d.doc.entries {

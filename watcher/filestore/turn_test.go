@@ -167,6 +167,18 @@ func TestPrepareRemovesWhatIsGone(t *testing.T) {
 	}
 }
 
+func TestPrepareMakesNoKeyForATurnThatAnotherHasMade(t *testing.T) {
+	s, path, st := ring(t, file(7, hs("a", "current", 1)))
+	save(t, path, file(9, hs("b", "current", 2), hs("a", "previous", 1))) // by another process, which st does not know
+	if _, err := s.Prepare(t.Context(), st); !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "look again") {
+		t.Errorf("got %v, want ErrConflict and the remedy", err)
+	}
+	equal(t, "file", inFile(t, path), "b current", "a previous")
+	if _, err := s.Prepare(t.Context(), next(t, st, look(t, s, st), "")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestPromoteComparesBeforeItSets(t *testing.T) {
 	content := file(7, hs("a", "current", 1), hs("b", "pending", 2), hs("c", "pending", 3))
 	s, path, st := ring(t, content)
