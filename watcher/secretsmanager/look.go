@@ -94,7 +94,8 @@ type staged struct {
 
 // stages returns the versions that count for the state, in the store's order:
 // current, pending, previous, and those that keyturn has pinned and the state
-// still holds live.
+// still holds live. Where there is no state, the pins alone tell which keys
+// verified when the log was lost.
 func stages(v view, prev rotation.State) []staged {
 	var all []staged
 	for _, s := range []staged{{v.current(), rotation.Current}, {v.pending(), rotation.Pending}, {v.previous(), rotation.Retiring}} {
@@ -104,7 +105,7 @@ func stages(v view, prev rotation.State) []staged {
 	}
 	for _, version := range v.pinned() {
 		live := slices.ContainsFunc(prev.Keys, func(k rotation.Key) bool { return k.Version == version })
-		if live && !slices.ContainsFunc(all, func(s staged) bool { return s.version == version }) {
+		if (live || prev.IsZero()) && !slices.ContainsFunc(all, func(s staged) bool { return s.version == version }) {
 			all = append(all, staged{version, rotation.Retiring})
 		}
 	}

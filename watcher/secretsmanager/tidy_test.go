@@ -231,3 +231,33 @@ func TestAKeyOfKMSThatMayNotBeUsedStopsTheTurn(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+// A log that is lost with everything that remembers it does not lose the keys
+// that still verify: the pins tell of them, and go when their time is over.
+func TestPinsTellALostLogWhichKeysStillVerify(t *testing.T) {
+	s := newScene(t, raw(1))
+	s.open(Config{Client: s.client(awsfake.Rotate, awsfake.Region)})
+	st := s.first()
+	one := s.holder(labelCurrent)
+	s.pass(time.Second)
+	st, _ = s.turned(st)
+	two := s.holder(labelCurrent)
+	s.pass(time.Second)
+	_, _ = s.turned(st)
+	three := s.holder(labelCurrent)
+
+	s.open(Config{Client: s.client(awsfake.Rotate, awsfake.Region)})
+	st = s.first()
+	live := liveIn(st)
+	slices.Sort(live)
+	want := []string{one + " retiring", two + " retiring", three + " current"}
+	slices.Sort(want)
+	equal(t, "live keys of a log that began anew", live, want...)
+
+	late := time.UnixMilli(st.Rev).Add(24 * time.Hour)
+	st, _ = rotation.Tick(st, rotation.Policy{TokenLifetime: time.Hour}, late)
+	if err := s.store.Tidy(t.Context(), st); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "labels left", slices.Concat(s.Labels(secretName)[one], s.Labels(secretName)[two]))
+}
