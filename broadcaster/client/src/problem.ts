@@ -27,22 +27,24 @@ export function challengeError(header: string | null): string {
 /** Whether a body of this type is looked into: JSON and plain text, no stream of either. */
 export const legible = (type: string | null): boolean => /^(application\/([\w.-]+\+)?json|text\/plain)\b/i.test(type ?? '')
 
-/** A short legible body, read from a copy; '' for any other. */
-async function peek(response: Response): Promise<string> {
+/** A short legible body, read from a copy; '' for any other. What has not come by the end of signal is not waited for. */
+async function peek(response: Response, signal?: AbortSignal): Promise<string> {
   const { headers } = response
   if (!legible(headers.get('content-type'))) return ''
   if (+headers.get('content-length')! > longest) return ''
   const reader = response.clone().body?.getReader()
   const decoder = new TextDecoder()
   let text = ''
+  // Not awaited: a copy is only let go of once the original is.
+  const stop = (): unknown => reader?.cancel().catch(() => {})
+  signal?.addEventListener('abort', stop)
   try {
     for (let bytes = 0; reader; ) {
       const { done, value } = await reader.read()
       if (done) break
       bytes += value.length
       if (bytes > longest) {
-        // Not awaited: a copy is only let go of once the original is.
-        reader.cancel().catch(() => {})
+        stop()
         return ''
       }
       text += decoder.decode(value, { stream: true })
@@ -58,9 +60,9 @@ async function peek(response: Response): Promise<string> {
  * Reads what an answer says of an error, without consuming it: whoever gets the response can still read its body.
  * Of an answer that says it went well only an `error` in its body is one, as JSON-RPC, GraphQL and tool calls have it.
  */
-export async function readProblem(response: Response): Promise<Problem> {
+export async function readProblem(response: Response, signal?: AbortSignal): Promise<Problem> {
   const { headers } = response
-  const text = await peek(response)
+  const text = await peek(response, signal)
   const body = parseObject(text) as any
   // Seconds only (RFC 9110 section 10.2.3): a date would need a right clock.
   const ms = body?.retryAfterMs ?? parseFloat(headers.get('retry-after') ?? '') * 1000

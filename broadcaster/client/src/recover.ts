@@ -51,6 +51,9 @@ export interface RecoverParts {
 const idempotent = /^(GET|HEAD|OPTIONS|PUT|DELETE|TRACE)$/i
 /** Longest single wait for a server that says "try again". */
 const longestWaitMs = 30_000
+/** What an answer has not said of itself after so long is not waited for, in ms: its body may never end. */
+const lookMs = 1_000
+const { signal: never } = new AbortController()
 
 /** Whether an answer of this status may be a refusal: 401 and 403, and all that went well where the app has named words. */
 export function mayRefuse(status: number, { authWords }: Settings): boolean {
@@ -95,7 +98,8 @@ export function createRecover(p: RecoverParts): Recover {
       const status = request.status(answer)
       if (!held) return answer
       const refusal = status === 401 || status === 403
-      const problem = mayRefuse(status, settings()) ? await until(signal, readProblem(request.view(answer))) : null
+      const problem = mayRefuse(status, settings())
+        ? await until(signal, core.within(lookMs, never, (soon) => readProblem(request.view(answer), soon))) : null
       const worded = !!problem && status !== 401 && !problem.code && !problem.error && speaksOfToken(problem.message, settings().authWords)
       if (!problem || !(refusal || worded)) {
         guard.accepted()

@@ -79,6 +79,23 @@ describe('an error text', () => {
   })
 })
 
+test.each([[401, 'application/json', '{"code"'], [200, 'text/plain', 'first words of a long talk']])('a %i of %s that does not end is looked at for a second, and stays whole', async (status, type, start) => {
+  covers('RET-06')
+  const world = new World()
+  const tab = await page(world)
+  tab.keyturn.configure({ authWords: ['jwt'] })
+  let more!: ReadableStreamDefaultController
+  const body = (): ReadableStream => new ReadableStream({ start: (c) => (more = c).enqueue(new TextEncoder().encode(start)) })
+  world.server.apiScript = () => new Response(body(), { status, headers: { 'content-type': type } })
+  let got: Response | null = null
+  void tab.api().then((response) => (got = response))
+  await world.run(5_000)
+  expect(got!.status).toBe(status)
+  more.enqueue(new TextEncoder().encode('…'))
+  more.close()
+  expect(await got!.text()).toBe(`${start}…`)
+})
+
 describe('words decide', () => {
   test('about a 403 that says nothing else: of the token it is as a 401, whatever is set for 403s', async () => {
     covers('DET-05')
