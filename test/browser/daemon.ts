@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const binary = process.env.TEST_BINARY ?? fileURLToPath(new URL('../../bin/keyturn', import.meta.url))
+/** The real binary. */
+export const binary = process.env.TEST_BINARY ?? fileURLToPath(new URL('../../bin/keyturn', import.meta.url))
 
 /** One entry of the file store. */
 export interface Entry {
