@@ -27,6 +27,8 @@
 //
 // Not promised: that AWS keeps a version without labels (it may purge one after
 // a day), or that a replica of a secret in another Region can be turned there.
+// AWS does not say whether a replica tells the time of the primary's last
+// change: where it tells an earlier one, a watcher there only follows the log.
 //
 // A Store starts no goroutine. Whoever calls [Queue.Run] owns that one.
 package secretsmanager

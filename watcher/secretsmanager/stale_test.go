@@ -2,12 +2,15 @@ package secretsmanager
 
 import (
 	"errors"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/keyturn/keyturn/test/awsfake"
 	"github.com/keyturn/keyturn/watcher"
+	"github.com/keyturn/keyturn/watcher/logtest"
 	"github.com/keyturn/keyturn/watcher/rotation"
 )
 
@@ -315,5 +318,68 @@ func TestTheOlderOfTwoSecretsOfANameIsStale(t *testing.T) {
 	}
 	if !s.foreignLocked(older, st) {
 		t.Error("it is not taken for another secret")
+	}
+}
+
+// A replica answers as the secret was a while ago, with the marker of then. A
+// watcher there is late, and hands nothing back that another has written down.
+func TestWatchersInTwoRegionsFightAboutNothing(t *testing.T) {
+	const away = "us-east-1"
+	s := newScene(t, raw(1))
+	s.Replicate(secretName, away)
+	s.ReplicaLag(3 * time.Second)
+	replica, err := Open(secretName, Config{Ring: ringName, Client: s.client(awsfake.Watch, away)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	replica.pauses = s.store.pauses
+	log := &recorder{Memory: &logtest.Memory{}}
+	var watchers []*watcher.Watcher
+	for _, store := range []*Store{s.store, replica} {
+		w, err := watcher.New(watcher.Config{
+			Ring: ringName, Store: "aws", Instance: store.region, Source: store, Log: log,
+			Policy: rotation.Policy{TokenLifetime: time.Hour, SignerLag: time.Minute},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		watchers = append(watchers, w)
+	}
+	look := func(w *watcher.Watcher) {
+		t.Helper()
+		if _, err := w.Look(t.Context(), rotation.ByPoll, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	truth := []string{s.holder(labelCurrent)}
+	random := rand.New(rand.NewPCG(7, 7))
+	for n := range 60 {
+		truth = append(truth, s.put(raw(n+2)))
+		for range random.IntN(5) {
+			look(watchers[random.IntN(2)])
+			s.pass(time.Duration(random.IntN(2000)) * time.Millisecond)
+		}
+	}
+	s.pass(time.Minute)
+	look(watchers[0])
+	look(watchers[1])
+	at := 0
+	for _, version := range log.currents {
+		i := slices.Index(truth[at:], version)
+		if i < 0 {
+			t.Fatalf("the log went back to version %s", version)
+		}
+		at += i
+	}
+	if at != len(truth)-1 || len(log.currents) < len(truth)/2 {
+		t.Errorf("the log names %d of %d versions, the last of them number %d", len(log.currents), len(truth), at+1)
+	}
+	for _, w := range watchers {
+		if st := w.Status(); st.Head.Rev != log.head.Rev || st.Error != "" {
+			t.Errorf("watcher in %s: rev %d, want %d; error %q", st.Instance, st.Head.Rev, log.head.Rev, st.Error)
+		}
+	}
+	if replica.Writable() == nil {
+		t.Error("the key could be turned at the replica")
 	}
 }
