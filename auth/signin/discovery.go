@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ type metadata struct {
 	oidc.ProviderConfig
 	EndSessionURL string   `json:"end_session_endpoint"`
 	IssuerTold    bool     `json:"authorization_response_iss_parameter_supported"`
+	Scopes        []string `json:"scopes_supported"`
 	AuthMethods   []string `json:"token_endpoint_auth_methods_supported"`
 }
 
@@ -174,4 +176,34 @@ func tidy(err error, secrets ...string) error {
 		text = text[:300] + "..."
 	}
 	return errors.New(text)
+}
+
+// Found is what a provider says about itself, as far as an operator has to know.
+type Found struct {
+	OfflineAccess bool // it knows the scope offline_access (OpenID Connect Core §11)
+	AsksOffline   bool // which these settings ask for
+	Logout        bool // it has a logout of its own
+}
+
+// Discover asks a provider for its discovery document, once and without
+// remembering anything. Errors say what is wrong and name the provider.
+func (p Provider) Discover(ctx context.Context) (Found, error) {
+	made, err := newProvider(p, "")
+	if err != nil {
+		return Found{}, err
+	}
+	d, err := made.fetchMetadata(ctx)
+	if err != nil {
+		return Found{}, fmt.Errorf("discover provider %s: %w", p.Name, tidy(err))
+	}
+	const offline = "offline_access"
+	return Found{slices.Contains(d.meta.Scopes, offline), slices.Contains(p.Scopes, offline), d.meta.EndSessionURL != ""}, nil
+}
+
+// CallbackURL is the redirect URI to register at the provider.
+func (p Provider) CallbackURL(publicURL string) string {
+	if p.RedirectURL != "" {
+		return p.RedirectURL
+	}
+	return publicURL + "/auth/callback"
 }

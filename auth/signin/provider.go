@@ -27,7 +27,7 @@ type Provider struct {
 	// /auth/callback with the code and state it got. Empty: PublicURL + "/auth/callback".
 	RedirectURL string
 
-	Scopes []string // besides openid; nil: profile, email
+	Scopes []string // besides openid; none: profile, email
 	Params []string // "name=value", sent along to the provider
 	Roles  string   // claim that lists roles, a.b for one inside another; empty: "roles"
 
@@ -110,10 +110,8 @@ func newProvider(p Provider, publicURL string) (*provider, error) {
 	if err := p.Check(); err != nil {
 		return nil, fmt.Errorf("sign-in: provider %q: %w", p.Name, err)
 	}
-	if p.RedirectURL == "" {
-		p.RedirectURL = publicURL + "/auth/callback"
-	}
-	if p.Scopes == nil {
+	p.RedirectURL = p.CallbackURL(publicURL)
+	if len(p.Scopes) == 0 {
 		p.Scopes = []string{"profile", "email"}
 	}
 	if p.Roles == "" {

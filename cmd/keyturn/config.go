@@ -109,17 +109,41 @@ type LimitsConfig struct {
 
 // AuthConfig is the issuer role.
 type AuthConfig struct {
-	Ring            string        `cfg:"ring" doc:"the ring whose current key signs"`
-	Issuer          string        `cfg:"issuer" default:"keyturn" doc:"the iss claim of tokens"`
-	Audience        string        `cfg:"audience" doc:"the aud claim of tokens; empty: none"`
-	SessionLifetime time.Duration `cfg:"sessionLifetime" default:"12h" doc:"life of a session from sign-in to its end; never extended"`
-	Claims          ClaimsConfig  `cfg:"claims" doc:"where the claims of a subject come from at each refresh"`
+	Ring            string           `cfg:"ring" doc:"the ring whose current key signs"`
+	Issuer          string           `cfg:"issuer" default:"keyturn" doc:"the iss claim of tokens"`
+	Audience        string           `cfg:"audience" doc:"the aud claim of tokens; empty: none"`
+	SessionLifetime time.Duration    `cfg:"sessionLifetime" default:"12h" doc:"life of a session from sign-in to its end; never extended"`
+	PublicURL       string           `cfg:"publicURL" doc:"origin under which browsers reach the public listener, as https://auth.example.com; providers send them back to its /auth/callback; needed with providers"`
+	Providers       []ProviderConfig `cfg:"providers" doc:"OpenID providers with which people sign in; the first one where nothing says which"`
+	TokenCookie     bool             `cfg:"tokenCookie" default:"false" doc:"keep tokens from scripts: they travel in the HttpOnly cookie auth_token, and answers hold none"`
+	Claims          ClaimsConfig     `cfg:"claims" doc:"where the claims of a subject come from at each refresh"`
+}
+
+// ProviderConfig describes one OpenID provider.
+type ProviderConfig struct {
+	Name             string   `cfg:"name" doc:"lower-case letters, digits and hyphens, at most 32; the sub of tokens is name|sub"`
+	Issuer           string   `cfg:"issuer" doc:"address of the provider, exactly as its discovery document names it"`
+	ClientID         string   `cfg:"clientID" doc:"under what name the provider knows keyturn"`
+	ClientSecretFile string   `cfg:"clientSecretFile" doc:"path of a file with the client's secret, read at each use; empty: a public client"`
+	RedirectURL      string   `cfg:"redirectURL" doc:"page of the application that takes the code and calls /auth/callback with it; empty: publicURL/auth/callback, which is what to register at the provider"`
+	Scopes           []string `cfg:"scopes" doc:"what is asked for besides openid; empty: profile, email; many providers want offline_access to give refresh tokens, which claims from idp need"`
+	Params           []string `cfg:"params" doc:"sent along to the provider, name=value each, as access_type=offline"`
+	Roles            string   `cfg:"roles" default:"roles" doc:"the provider's claim that lists roles; a dot leads into a claim, as realm_access.roles"`
+	PostLogoutURL    string   `cfg:"postLogoutURL" doc:"where the provider sends people after a logout there, when the page names none"`
 }
 
 // ClaimsConfig says where claims come from.
 type ClaimsConfig struct {
-	From string `cfg:"from" default:"file" want:"file" doc:"the source of claims"`
-	File string `cfg:"file" doc:"path of a JSON object: subject to claims, as {\"alice\":{\"roles\":[\"user\"]}}"`
+	From   string        `cfg:"from" default:"file" want:"idp hook session file" doc:"the source of claims: idp asks the provider with its refresh token; hook asks an application of yours; session leaves them as at sign-in; file reads them from a file"`
+	File   string        `cfg:"file" doc:"from: file: path of a JSON object: subject to claims, as {\"alice\":{\"roles\":[\"user\"]}}"`
+	Hook   HookConfig    `cfg:"hook" doc:"from: hook: the application that is asked"`
+	MaxAge time.Duration `cfg:"maxAge" default:"15m" doc:"how long the last claims stand in for a source that does not answer; 0: not at all"`
+}
+
+// HookConfig names the application that knows the claims.
+type HookConfig struct {
+	URL        string `cfg:"url" doc:"address of the application's endpoint: https, or http on a loopback address"`
+	SecretFile string `cfg:"secretFile" doc:"path of a file with the secret that signs the calls, at least 24 bytes; one that begins with whsec_ is base64 from there on"`
 }
 
 // AdminConfig is the admin listener.

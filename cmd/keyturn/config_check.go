@@ -248,9 +248,8 @@ func (k *checker) auth(c Config) {
 	if a.SessionLifetime < r.TokenLifetime {
 		k.wrong("auth.sessionLifetime", "%s is shorter than the tokenLifetime %s of ring %s: a session would end before its first token", a.SessionLifetime, r.TokenLifetime, r.Name)
 	}
-	if a.Claims.File == "" {
-		k.wrong("auth.claims.file", "is missing: the JSON file that maps subjects to claims")
-	}
+	k.providers(a)
+	k.claims(a)
 }
 
 func (k *checker) admin(c Config) {

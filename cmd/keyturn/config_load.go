@@ -206,18 +206,9 @@ func (d *decoder) duration(text, shown, path string, into reflect.Value) {
 }
 
 func (d *decoder) word(shown, text string, s *schema, path string) {
-	if why, ok := laterWords[showPath(wildPath(path))+"="+text]; ok {
-		d.wrong(path, "%s", why)
-		return
-	}
 	if near, ok := nearest(text, s.want); ok && !s.secret {
 		d.wrong(path, "%s is none of %s; did you mean %s?", shown, strings.Join(s.want, ", "), near)
 		return
 	}
 	d.wrong(path, "%s is none of %s", shown, strings.Join(s.want, ", "))
-}
-
-// laterWords are words that keyturn knows but this build can't serve.
-var laterWords = map[string]string{
-	"auth.claims.from=idp": "this build reads claims from a file only; write from: file and file: PATH",
 }

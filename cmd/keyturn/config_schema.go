@@ -117,14 +117,16 @@ func (s *schema) homes(key, path string) []string {
 }
 
 // envName turns a key into the form it has in environment variables:
-// tokenLifetime → TOKEN_LIFETIME, requireKid → REQUIRE_KID, sha256 → SHA256.
+// tokenLifetime → TOKEN_LIFETIME, publicURL → PUBLIC_URL, sha256 → SHA256.
 func envName(key string) string {
 	var b strings.Builder
+	after := rune(0)
 	for i, r := range key {
-		if unicode.IsUpper(r) && i > 0 {
+		if unicode.IsUpper(r) && i > 0 && !unicode.IsUpper(after) {
 			b.WriteByte('_')
 		}
 		b.WriteRune(unicode.ToUpper(r))
+		after = r
 	}
 	return b.String()
 }

@@ -199,9 +199,6 @@ func unknownKey(key, path string, s *schema) string {
 	if path != "" {
 		text += " in " + showPath(path)
 	}
-	if why, ok := laterKeys[showPath(wildPath(joinPath(path, key)))]; ok {
-		return text + ": " + why
-	}
 	if near, ok := nearest(key, s.keys()); ok {
 		return text + "; did you mean " + near + "?"
 	}
@@ -209,23 +206,6 @@ func unknownKey(key, path string, s *schema) string {
 		return text + "; it belongs to " + strings.Join(homes, " or ")
 	}
 	return text + "; known here: " + strings.Join(s.keys(), ", ")
-}
-
-// laterKeys are keys that keyturn knows but this build can't serve: saying so
-// is kinder than "unknown".
-var laterKeys = map[string]string{
-	"auth.providers": "this build signs nobody in through an identity provider; let an application of yours issue the tokens (issuer: external)",
-}
-
-// wildPath replaces the indices of a path: rings.0.hints → rings.*.hints.
-func wildPath(path string) string {
-	parts := strings.Split(path, ".")
-	for i, p := range parts {
-		if _, err := strconv.Atoi(p); err == nil {
-			parts[i] = "*"
-		}
-	}
-	return strings.Join(parts, ".")
 }
 
 // safe shortens and quotes foreign text where it is not a plain word, so that

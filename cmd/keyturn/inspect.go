@@ -47,6 +47,7 @@ func inspect(ctx context.Context, c Config, cloud *cloud, r *ring, seen *admin.R
 		i.agreement(verdicts)
 	}
 	i.serving(c, r.config)
+	i.signin(ctx, c, r.config)
 	next := "keyturn rotate " + r.config.Name + " --dry-run"
 	switch {
 	case i.failed:

@@ -16,7 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
-	"github.com/keyturn/keyturn/auth/signin"
 	"github.com/keyturn/keyturn/broadcaster"
 	"github.com/keyturn/keyturn/broadcaster/natsfeed"
 	"github.com/keyturn/keyturn/watcher/admin"
@@ -249,19 +248,6 @@ func (p *process) newAPI() error {
 		Rotator: p.backend, Teller: p.backend, Minter: p.backend, Logger: p.log,
 	})
 	return nil
-}
-
-// newSignin opens the session store; it blocks until it answers or ctx ends.
-func (p *process) newSignin(ctx context.Context) (*signin.Service, error) {
-	a := p.config.Auth
-	r := p.rings[a.Ring]
-	return signin.New(ctx, signin.Config{
-		Conn: p.spine.conn, Replicas: p.spine.replicas, Keyring: r.keys.Load().Keyring(),
-		Claims: signin.FileClaims(a.Claims.File), Issuer: a.Issuer, Audience: a.Audience,
-		TokenLifetime: r.config.TokenLifetime, SessionLifetime: a.SessionLifetime,
-		Origins: p.config.Broadcast.Origins, PerSecond: r.config.Refresh.PerSecond, Issuers: p.reporter.issuers.live,
-		Insecure: p.demo != nil, DevLogin: p.demo != nil, Overview: p.overview, Logger: p.log, Registerer: p.registry,
-	})
 }
 
 // addresses returns where the doors really are, which matters with port 0.
