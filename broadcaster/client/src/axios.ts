@@ -24,7 +24,7 @@ function viewed({ status, data, headers }: AxiosResponse): Response {
  * Has requests of an axios instance to the client's origins carry the token and recover: one refresh, one replay.
  * Interceptors and transformers of the app run once a request and see only the answer that is for them; several
  * instances share one refresh. `_attemptedRefresh: true` in a request's options forbids it a refresh. A streamed
- * body is never sent twice. Where the page's own XMLHttpRequest has been patched (installXhr, or the script tag's
+ * body is never sent twice, and a `timeout` is each attempt's own. Where the page's own XMLHttpRequest has been patched (installXhr, or the script tag's
  * data-origins) that one does it, and this stands back. Returns the function that takes it back.
  *
  * ```ts
@@ -42,7 +42,8 @@ export function installAxios(keyturn: Pick<Keyturn, 'fetch'>, instance: AxiosIns
   const through = (original: Adapter) => async (config: InternalAxiosRequestConfig): Promise<AxiosResponse> => {
     const { headers, signal, cancelToken } = config
     const gone = new AbortController()
-    void cancelToken?.promise.then((reason) => gone.abort(reason))
+    const cancel = (reason: unknown): void => gone.abort(reason)
+    cancelToken?.subscribe(cancel)
     const sent = await recover<Sent>({
       method: config.method ?? 'get',
       signal: signal ? AbortSignal.any([signal as AbortSignal, gone.signal]) : gone.signal,
@@ -61,7 +62,7 @@ export function installAxios(keyturn: Pick<Keyturn, 'fetch'>, instance: AxiosIns
       },
       status: ({ response }) => response.status,
       view: ({ response }) => viewed(response),
-    })
+    }).finally(() => cancelToken?.unsubscribe(cancel))
     sent.response.config = config
     if (!('error' in sent)) return sent.response
     throw Object.assign(sent.error as object, { config })

@@ -126,6 +126,15 @@ describe('an axios instance', () => {
     expect([axios.isCancel(error), world.server.seen.length]).toEqual([true, 1])
   })
 
+  test('leaves nothing with a token of cancellation that many requests share', async () => {
+    covers('PERF-04')
+    const world = new World()
+    const { http } = await page(world)
+    const { token: cancelToken } = axios.CancelToken.source()
+    for (let i = 0; i < 20; i++) await settled(world, http.get('/reports', { cancelToken }), 500)
+    expect((cancelToken as unknown as { _listeners: unknown[] | null })._listeners ?? []).toEqual([])
+  })
+
   test('sends the token to the client’s origins only, and leaves other credentials alone', async () => {
     const world = new World()
     const { http } = await page(world)
