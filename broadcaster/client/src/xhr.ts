@@ -227,16 +227,16 @@ export function installXhr(keyturn: Pick<Keyturn, 'fetch'>, scope: { XMLHttpRequ
         status: (status) => status,
         view: (status) => viewed(this, status),
       }).then((status) => {
-        if (!call.held || call.done) return
-        finish(this, call)
-        for (const state of [2, 3, 4]) {
-          if (calls.get(this) !== call) return
+        if (!call.held) return
+        for (const [state, name] of [[2, types[0]!], [3, types[0]!], [3, 'progress']] as const) {
+          if (call.done) return
           show(this, state, status)
-          tell(this, call, types[0]!, ...(state === 3 ? ['progress'] : []))
+          tell(this, call, name)
         }
-        if (calls.get(this) !== call) return
+        if (call.done) return
+        finish(this, call)
         show(this)
-        tell(this, call, 'load', 'loadend')
+        tell(this, call, types[0]!, 'load', 'loadend')
       }, () => end(this, call, 'error'))
     },
     abort() {

@@ -252,6 +252,24 @@ describe('an XMLHttpRequest', () => {
     expect(xhr.readyState).toBe(4)
   })
 
+  test('that the app ends when it hears of a lasting refusal tells it of that end alone', async () => {
+    const world = new World()
+    const { Xhr } = await page(world)
+    world.server.apiScript = () => problem(401, 'signature_invalid')
+    const { xhr, seen } = call(Xhr, 'GET', '/reports', null, (x) => {
+      x.onreadystatechange = () => x.readyState === 2 && x.abort()
+    })
+    await world.run(5_000)
+    expect(seen.slice(2)).toEqual(['readystatechange 2 401', 'readystatechange 4 0', 'abort 4 0', 'loadend 4 0'])
+    expect([xhr.readyState, xhr.status]).toEqual([0, 0])
+    xhr.open('GET', `${api}/again`)
+    world.server.apiScript = () => null
+    xhr.onreadystatechange = null
+    xhr.send()
+    await world.run(5_000)
+    expect(xhr.status).toBe(200)
+  })
+
   test('may be sent once, and given no header afterwards', async () => {
     const world = new World()
     const { Xhr } = await page(world)
