@@ -199,9 +199,7 @@ describe('the steps of troubleshooting mend what they are for', () => {
       }
       await renewed(() => page.reload())
       expect(await release(), 'a plain reload changes nothing').toBe(1)
-      await until(async () => (await call(page, '/api/hello')) === 200, 'the page is signed in')
       const failing = async (): Promise<void> => {
-        await leak(stage)
         expect(await call(page, '/api/hello')).toBe(401)
         await click(page, 'Refresh Token')
         await notice(page).getByText('Refresh Failed').waitFor()
@@ -210,7 +208,6 @@ describe('the steps of troubleshooting mend what they are for', () => {
       await renewed(() => click(page, 'Hard Refresh Page'))
       expect(await release()).toBe(helps ? 2 : 1)
       if (!helps) {
-        await until(async () => (await call(page, '/api/hello')) === 200, 'the page is signed in')
         await failing()
         const session = await page.context().newCDPSession(page)
         await session.send('Network.clearBrowserCache')
