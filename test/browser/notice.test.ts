@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Browser, BrowserContext } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { launch } from './chromium.js'
@@ -16,31 +17,45 @@ afterAll(async () => { await browser.close() })
 beforeEach(async () => { context = await browser.newContext(screens.light) })
 afterEach(async () => { await context.close() })
 
+// Where to put a picture of each state, to be looked at: `npm run shots`.
+const shots = process.env.KEYTURN_SHOTS
+
 describe('the notice is accessible, under a policy that allows no style and no markup', () => {
   for (const [screen, how] of Object.entries(screens)) {
     for (const lang of ['en', 'de', 'ar']) {
       test(`in ${lang}, ${screen}`, async () => {
         covers('NOT-19')
         const shown = await browser.newContext(how)
+        const on = await NoticePage.open(shown, {
+          lang, options: { contact: { text: 'help@example.com', url: 'mailto:help@example.com' }, logout: true },
+          settings: { successDismissMs: 600_000 }, body: '<input id="own-field" aria-label="Own field">',
+        })
         for (const [state, reach] of Object.entries(states)) {
-          const on = await NoticePage.open(shown, {
-            lang, options: { contact: { text: 'help@example.com', url: 'mailto:help@example.com' }, logout: true },
-            dirty: state === 'unsaved' ? undefined : false, body: '<input id="own-field" aria-label="Own field">',
-          })
           await reach(on)
-          expect(await on.findings(), state).toEqual([])
+          // Where it is on the page, and what else is there, is judged once.
+          expect(await on.findings(state === 'warning' ? 'html' : undefined), state).toEqual([])
           expect(on.trouble, state).toEqual([])
           const box = (await on.host.boundingBox())!
           expect(box.x >= 0 && box.x + box.width <= how.viewport.width && box.y >= 0, `${state} is on the screen`).toBe(true)
           // It stands where a sentence ends.
           const [before, behind] = [box.x, how.viewport.width - box.x - box.width]
           if (screen !== 'phone') expect(lang === 'ar' ? before < behind : before > behind, state).toBe(true)
-          await on.page.close()
+          if (shots) await on.page.screenshot({ path: join(shots, `${state}-${screen}-${lang}.png`) })
+          await on.clear()
         }
         await shown.close()
       })
     }
   }
+})
+
+test('the three buttons stand side by side where there is room', async () => {
+  covers('NOT-03')
+  const on = await NoticePage.open(context)
+  await states.warning!(on)
+  const tops = await on.host.locator('.actions button:visible').evaluateAll((all) => all.map((b) => b.getBoundingClientRect().top))
+  expect(tops.length).toBe(3)
+  expect(new Set(tops).size).toBe(1)
 })
 
 test('the title, the sentence and the buttons are the agreed ones, in order', async () => {
@@ -265,6 +280,25 @@ test('a hard refresh asks first where work could be lost', async () => {
   expect(await on.calls()).not.toContain('hardRefresh')
   await on.button('Hard Refresh Page').click()
   expect(await on.calls()).toContain('hardRefresh')
+})
+
+describe('a list with a default asks only when a user has chosen something else', () => {
+  const lists = {
+    'a default': '<option>a</option><option selected>b</option>',
+    'no default': '<option>b</option><option>a</option>',
+  }
+  for (const [name, options] of Object.entries(lists)) {
+    for (const [how, choices, asked] of [['left alone', [], false], ['changed', ['a'], true], ['changed and turned back', ['a', 'b'], false]] as const) {
+      test(`${name}, ${how}`, async () => {
+        covers('NOT-21')
+        const on = await NoticePage.open(context, { body: `<select id="own-field" aria-label="Own field">${options}</select>` })
+        await states.hard!(on)
+        for (const choice of choices) await on.page.selectOption('#own-field', choice)
+        await on.button('Hard Refresh Page').click()
+        expect((await on.calls()).includes('hardRefresh')).toBe(!asked)
+      })
+    }
+  }
 })
 
 test('an app that knows better says itself whether work could be lost', async () => {

@@ -19,22 +19,27 @@ beforeEach(() => {
 afterEach(() => { vi.useRealTimers() })
 
 describe('unsaved changes', () => {
+  const entered = (on: Element): boolean => on.dispatchEvent(new Event('input', { bubbles: true, composed: true }))
   const fields: [string, string, (field: any) => void, boolean][] = [
     ['a text as delivered', '<input value="a">', () => {}, false],
     ['a text set by a script', '<input>', (f) => { f.value = 'draft' }, true],
     ['a text area as delivered', '<textarea>a</textarea>', () => {}, false],
     ['a text area that was changed', '<textarea>a</textarea>', (f) => { f.value = 'b' }, true],
     ['a box as delivered', '<input type="checkbox" checked>', () => {}, false],
-    ['a box that was ticked', '<input type="checkbox">', (f) => { f.checked = true }, true],
+    ['a box that a user ticked', '<input type="checkbox">', (f) => { f.checked = true; entered(f) }, true],
+    ['a box that a user ticked and cleared', '<input type="checkbox">', entered, false],
+    ['a box that a script ticked', '<input type="checkbox">', (f) => { f.checked = true }, false],
     ['a slider as delivered', '<input type="range">', () => {}, false],
     ['a search', '<input type="search">', (f) => { f.value = 'words' }, false],
     ['a list as delivered', '<select><option>a<option>b</select>', () => {}, false],
-    ['a list that was changed', '<select><option>a<option>b</select>', (f) => { f.selectedIndex = 1 }, true],
+    ['a list that a user changed', '<select><option>a<option>b</select>', (f) => { f.selectedIndex = 1; entered(f) }, true],
+    ['a list that a script changed', '<select><option>a<option>b</select>', (f) => { f.selectedIndex = 1 }, false],
+    ['the first entry of a list of many', '<select multiple><option>a<option>b</select>', (f) => { f.options[0].selected = true; entered(f) }, true],
     ['what a user typed and a framework took as its default', '<input>', (f) => {
       f.value = f.defaultValue = 'typed'
-      f.dispatchEvent(new Event('input', { bubbles: true, composed: true }))
+      entered(f)
     }, true],
-    ['what a user typed and deleted', '<input>', (f) => { f.dispatchEvent(new Event('input', { bubbles: true, composed: true })) }, false],
+    ['what a user typed and deleted', '<input>', entered, false],
   ]
   for (const [name, html, change, dirty] of fields) {
     test(`${name}: ${dirty ? 'would be lost' : 'nothing is lost'}`, () => {
@@ -47,18 +52,42 @@ describe('unsaved changes', () => {
     })
   }
 
+  test('what was sent may stay in its fields; what comes after it counts', () => {
+    covers('NOT-21')
+    document.body.innerHTML = '<input id="far" form="f"><form id="f"><input id="near"><select><option>a<option>b</select></form><input id="other">'
+    const unsaved = watchUnsaved(document)
+    const find = (selector: string): any => document.querySelector(selector)
+    const type = (on: any, text: string): void => {
+      on.value = text
+      entered(on)
+    }
+    for (const id of ['#far', '#near']) type(find(id), 'sent')
+    find('select').selectedIndex = 1
+    entered(find('select'))
+    expect(unsaved.any()).toBe(true)
+    find('form').dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }))
+    expect(unsaved.any()).toBe(false)
+    type(find('#near'), 'more')
+    expect(unsaved.any()).toBe(true)
+    find('form').dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }))
+    expect(unsaved.any()).toBe(false)
+    type(find('#other'), 'elsewhere')
+    find('form').dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }))
+    expect(unsaved.any()).toBe(true)
+    unsaved.stop()
+  })
+
   test('what was sent, or has left the page, is not lost any more', () => {
     covers('NOT-21')
     document.body.innerHTML = '<form><input></form><p contenteditable>text</p>'
     const unsaved = watchUnsaved(document)
     const [form, p] = [document.querySelector('form')!, document.querySelector('p')!]
-    const type = (on: Element): boolean => on.dispatchEvent(new Event('input', { bubbles: true, composed: true }))
     const input = form.querySelector('input')!
     input.value = input.defaultValue = 'typed'
-    type(input)
+    entered(input)
     form.dispatchEvent(new Event('submit', { bubbles: true }))
     expect(unsaved.any()).toBe(false)
-    type(p)
+    entered(p)
     expect(unsaved.any()).toBe(true)
     p.remove()
     expect(unsaved.any()).toBe(false)

@@ -57,6 +57,8 @@ interface InPage {
 export class NoticePage {
   /** What the browser forbade, and what threw. */
   readonly trouble: string[] = []
+  /** The newest episode that a state was reached by. */
+  private latest = 0
 
   private constructor(readonly page: Page) {
     page.on('pageerror', (error) => this.trouble.push(error.message))
@@ -94,6 +96,17 @@ export class NoticePage {
     await this.page.evaluate((e) => { (window as unknown as { stage: InPage }).stage.emit(e) }, episode)
   }
 
+  /** Tells of an episode that nobody has heard of; the first one is 1. */
+  anew(phase: Told['phase'], more: Partial<Told> = {}): Promise<void> {
+    return this.emit({ id: ++this.latest, phase, ...more })
+  }
+
+  /** Takes the notice away, as if the user had signed out. */
+  async clear(): Promise<void> {
+    await this.emit({ id: this.latest, phase: 'over' })
+    await this.host.waitFor({ state: 'detached' })
+  }
+
   async resolve(): Promise<void> {
     await this.page.evaluate(() => { (window as unknown as { stage: InPage }).stage.resolve() })
   }
@@ -114,40 +127,47 @@ export class NoticePage {
     return this.page.evaluate(() => (window as unknown as { stage: InPage }).stage.calls)
   }
 
-  /** What axe finds on the whole page, as `rule: element`. */
-  async findings(): Promise<string[]> {
-    // Colours are judged as they stay, not half-way through their entrance.
+  /** Colours are judged as they stay, not half-way through their entrance. */
+  async still(): Promise<void> {
     await this.page.evaluate(async () => {
-      const panel = document.querySelector('keyturn-notice')?.shadowRoot?.querySelector('section')
-      await Promise.all((panel?.getAnimations() ?? []).map((animation) => animation.finished))
+      const panel = document.querySelector('keyturn-notice')!.shadowRoot!.querySelector('section')!
+      await Promise.all(panel.getAnimations().map((animation) => animation.finished))
     })
-    await this.page.evaluate(axe)
-    return await this.page.evaluate(async () => {
-      const { axe } = window as unknown as { axe: { run(): Promise<{ violations: { id: string, nodes: { target: unknown, failureSummary: string }[] }[] }> } }
-      const { violations } = await axe.run()
+  }
+
+  /** What axe finds in the notice, or on the whole page, as `rule: element`; fails where it has found nothing to judge. */
+  async findings(where = 'keyturn-notice'): Promise<string[]> {
+    await this.still()
+    if (!await this.page.evaluate(() => 'axe' in window)) await this.page.evaluate(axe)
+    return await this.page.evaluate(async (selector) => {
+      interface Finding { id: string, nodes: { target: unknown, failureSummary: string }[] }
+      const { axe } = window as unknown as { axe: { run(where: string): Promise<{ violations: Finding[], passes: Finding[] }> } }
+      const { violations, passes } = await axe.run(selector)
+      const judged = passes.some(({ id, nodes }) => id === 'color-contrast' && JSON.stringify(nodes.map((n) => n.target)).includes('keyturn-notice'))
+      if (!judged) return ['no colour of the notice was judged']
       return violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${JSON.stringify(n.target)} ${n.failureSummary}`))
-    })
+    }, where)
   }
 }
 
 /** key: state of the notice; value: how to get there. */
 export const states: Readonly<Record<string, (on: NoticePage) => Promise<void>>> = {
   warning: async (on) => {
-    await on.emit({ id: 1, phase: 'failed' })
+    await on.anew('failed')
     await on.view('warning').waitFor()
   },
   information: async (on) => {
-    await on.emit({ id: 1, phase: 'failed' })
+    await on.anew('failed')
     await on.page.locator('keyturn-notice [aria-expanded=false]').click()
     await on.page.locator('keyturn-notice [aria-expanded=true]').waitFor()
   },
   refreshing: async (on) => {
-    await on.emit({ id: 1, phase: 'failed' })
+    await on.anew('failed')
     await on.page.locator('keyturn-notice .refresh').click()
     await on.view('refreshing').waitFor()
   },
   success: async (on) => {
-    await on.emit({ id: 1, phase: 'recovered' })
+    await on.anew('recovered')
     await on.view('success').waitFor()
   },
   failed: async (on) => {
@@ -156,17 +176,17 @@ export const states: Readonly<Record<string, (on: NoticePage) => Promise<void>>>
     await on.view('failed').waitFor()
   },
   hard: async (on) => {
-    await on.emit({ id: 1, phase: 'failed', failures: 2 })
+    await on.anew('failed', { failures: 2 })
     await on.view('hard').waitFor()
   },
   unsaved: async (on) => {
-    await on.emit({ id: 1, phase: 'failed', failures: 2 })
+    await on.anew('failed', { failures: 2 })
     await on.page.fill('#own-field', 'half a letter')
     await on.page.locator('keyturn-notice .hard').click()
     await on.page.locator('keyturn-notice .box').waitFor()
   },
   denied: async (on) => {
-    await on.emit({ id: 1, phase: 'denied' })
+    await on.anew('denied')
     await on.view('denied').waitFor()
   },
 }
