@@ -153,6 +153,8 @@ export function createRecover(p: RecoverParts): Recover {
           log(`Error during refresh: ${error.message}`)
           if (error.code === 'budget_spent') blocked('budget')
           if (error.code === 'breaker_open') blocked('breaker')
+          // A 403 that was refreshed for in vain has not had its refresh.
+          if (status === 403) guard.spend('')
           return answer
         }
         attempted = replayed = true

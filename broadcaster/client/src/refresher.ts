@@ -1,5 +1,4 @@
 import type { Core } from './core'
-import { jittered } from './core'
 import type { Outcome } from './endpoint'
 import { KeyturnError } from './errors'
 import type { Guard, Trigger } from './guard'
@@ -12,7 +11,7 @@ export interface Refresher {
   /**
    * A token newer than generation `used`, by default the present one. Callers at the same time share one attempt.
    * Waits out a busy server for as long as it takes; rejects with a KeyturnError when the session is over, the
-   * user has signed out, the guard refuses, or the third attempt has failed.
+   * user has signed out, the guard refuses, or the endpoint has not answered this browser three times in a row.
    */
   refresh(trigger: Trigger, used?: number): Promise<Held>
   /** Ends what is under way: the user is gone. */
@@ -35,8 +34,11 @@ export interface RefreshNews {
 
 /** Longest fetch; shorter than the wait for the lock that it holds. */
 const fetchMs = 10_000
-/** Attempts without a useful answer that make a failure. */
+/** So many attempts in a row without a useful answer, by whichever tab, make a failure. */
 const attempts = 3
+
+/** Whether a user waits for it. */
+const wished = (trigger: Trigger): boolean => /^(ma|si)/.test(trigger)
 
 /** The user whom something was done for is no longer the user. */
 export const signedOut = (): KeyturnError => new KeyturnError('signed_out', 'the user has signed out')
@@ -52,6 +54,8 @@ export function createRefresher(
   let grip = new AbortController() // until the page is put away
   let asleep: Promise<void> | null = null
   let wake: () => void
+  let pressed = false // a user waits, for whom an endpoint is asked that is left alone
+  let hurry: (() => void) | undefined // ends that rest
 
   /** The token in use, when it is newer than that of a generation and will do. */
   const newer = (used: number): Held | null => {
@@ -61,20 +65,27 @@ export function createRefresher(
 
   const fly = async (trigger: Trigger, used: number): Promise<Held> => {
     const { signal } = life
-    let failures = 0
-    let counted = false
+    const [before] = guard.silence()
+    let takeBack: (() => void) | undefined
+    let asked = false
+    /** What siblings have asked in vain since need not be asked again. */
+    const inVain = (times: number): boolean => times > before && times >= attempts
     const fail = (phase: RefreshNews['phase'], reason: string, error: KeyturnError): never => {
       told({ phase, trigger, code: reason }, error)
       throw error
     }
-    const attempt = (hold: AbortSignal) => async (): Promise<Held | Outcome> => {
+    /** Null: it was not asked, because it has not answered others. */
+    const attempt = (hold: AbortSignal) => async (): Promise<Held | Outcome | null> => {
       await tabs.ask(hold)
       signal.throwIfAborted()
       const there = newer(used)
       if (there) return there
-      if (!counted) guard.admit(trigger)
-      if (!counted) told({ phase: 'started', trigger })
-      counted = true
+      const [times, leftMs] = guard.silence()
+      if (!pressed && (leftMs > 0 || inVain(times))) return null
+      takeBack ??= guard.admit(trigger)
+      if (!asked) told({ phase: 'started', trigger })
+      asked = true
+      pressed = false
       const held = vault.held()
       const patient = held && vault.leftMs() > 0 && !ofFailure(trigger)
       const askedAt = core.wall()
@@ -88,7 +99,7 @@ export function createRefresher(
       await asleep
       signal.throwIfAborted()
       const hold = AbortSignal.any([grip.signal, signal])
-      let got: Held | Outcome
+      let got: Held | Outcome | null
       try {
         got = await tabs.exclusively(hold, attempt(hold))
       } catch (error) {
@@ -98,21 +109,23 @@ export function createRefresher(
         got = { code: 'network' }
       }
       signal.throwIfAborted()
-      if ('claims' in got) {
-        told({ phase: counted ? 'done' : 'skipped', trigger })
+      if (got && 'claims' in got) {
+        guard.asked(true)
+        told({ phase: asked ? 'done' : 'skipped', trigger })
         return got
       }
-      const { code = '', retryAfterMs } = got
-      if (got.ended) fail('ended', code, new KeyturnError('session_ended', `the session is over (${code}): sign in again`))
-      let waitMs = (retryAfterMs || 1000) * (1 + core.roll() / 2)
-      if (!got.busy) {
-        if (got.lasting || ++failures >= attempts) {
-          fail('failed', code, new KeyturnError('refresh_failed', `refresh token: the endpoint answered ${code}`))
-        }
-        waitMs = Math.max(jittered(core.roll(), failures), retryAfterMs ?? 0)
+      const { code = 'network', ended, busy, lasting, retryAfterMs } = got ?? {}
+      if (got) guard.asked(!!(ended || busy || lasting), retryAfterMs)
+      if (ended) fail('ended', code, new KeyturnError('session_ended', `the session is over (${code}): sign in again`))
+      const [times, leftMs] = guard.silence()
+      if (!busy && (lasting || (got ? times >= attempts : inVain(times)))) {
+        if (!lasting) takeBack?.()
+        fail('failed', code, new KeyturnError('refresh_failed', `refresh token: the endpoint answered ${code}`))
       }
+      const waitMs = busy ? (retryAfterMs || 1000) * (1 + core.roll() / 2) : leftMs
       told({ phase: 'waiting', trigger, waitMs })
-      await core.pause(waitMs, signal)
+      const pause = core.pause(waitMs, signal)
+      await (busy ? pause : Promise.race([pause, new Promise<void>((resolve) => (hurry = resolve))]))
     }
   }
 
@@ -120,6 +133,10 @@ export function createRefresher(
     async refresh(trigger, used = vault.held()?.generation ?? 0) {
       // An answer to a request of the old user, come after the logout, must not log in again.
       if (ofFailure(trigger) && vault.signedOut()) throw signedOut()
+      if (wished(trigger)) {
+        pressed = true
+        hurry?.()
+      }
       for (;;) {
         const there = newer(used)
         if (there) return there

@@ -219,6 +219,7 @@ describe('a page that has been through everything', () => {
     })
     expect(shape(tab.browser.local.items)).toEqual({
       'keyturn:browser': expect.stringMatching(/^[\d.]+$/), 'keyturn:budget:payments': expect.stringMatching(/^[\d ]+$/),
+      'keyturn:silence:payments': expect.stringMatching(/^[\d .]+$/),
     })
   })
 
