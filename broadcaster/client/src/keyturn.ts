@@ -233,8 +233,8 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
 
   const planner = createPlanner(
     core, vault, browserId,
-    (trigger) => {
-      if (trigger === 'expiry') {
+    (trigger, timed) => {
+      if (timed && trigger === 'expiry') {
         log('[AuthContext] Refresh timer triggered')
         log('[AuthContext] Attempting silent token refresh')
       }
@@ -306,7 +306,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
     const soon = Math.min(settings.refreshThreshold, (held?.ttlMs ?? cacheTimeout) / 2)
     const helpless = options.manual && !settings.refresh && !getToken
     const enough = held && leftMs >= (patient ? soon : lastMomentMs)
-    if (enough && leftMs < soon) refresh('expiry').catch(() => {})
+    if (enough && leftMs < soon) planner.soon()
     if (enough || helpless || (!held && (getToken || vault.signedOut()))) return { held, sound: true }
     const mine = vault.login()
     try {

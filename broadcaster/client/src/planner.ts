@@ -15,6 +15,8 @@ export interface Planner {
   token(fresh: boolean): void
   /** Does what is due: after a wake, or when the page is seen again. */
   look(): void
+  /** Replaces a token that is used though its end is near; not while that has just failed. */
+  soon(): void
   /** The ring's state that counts; null before the first. */
   current(): State | null
   /** Whether that state asks to replace the token in use. */
@@ -34,13 +36,13 @@ const renderMs = 100
 const briefMs = 5_000
 
 /**
- * refresh must not reject, and says whether a token came of it; planned hears of each slot and of the end of each
- * token; gaveUp is called when the issuer has answered twice with the old key; auto says whether news of the ring
- * may cause refreshes.
+ * refresh must not reject, and says whether a token came of it; timed: its moment has come. planned hears of each
+ * slot and of the end of each token; gaveUp is called when the issuer has answered twice with the old key; auto says
+ * whether news of the ring may cause refreshes.
  */
 export function createPlanner(
   core: Core, vault: Vault, browserId: string,
-  refresh: (trigger: Trigger) => Promise<boolean>,
+  refresh: (trigger: Trigger, timed: boolean) => Promise<boolean>,
   planned: (trigger: Trigger, ms: number) => void,
   gaveUp: () => void,
   auto: () => boolean,
@@ -90,15 +92,15 @@ export function createPlanner(
     if (!next || running) return
     cancel = core.after(next[0] - now(), () => {
       // A hidden page waits for its user: the next look finds what is past.
-      if (core.scope.document.visibilityState !== 'hidden') void run(next[1])
+      if (core.scope.document.visibilityState !== 'hidden') void run(next[1], true)
     })
   }
 
-  const run = async (trigger: Trigger): Promise<void> => {
+  const run = async (trigger: Trigger, timed = false): Promise<void> => {
     running = true
     if (trigger === 'expiry') expiryAt = now()
     else quietUntil = now() + gap
-    const won = await refresh(trigger)
+    const won = await refresh(trigger, timed)
     running = false
     if (!won) retryAt = now() + gapMs + jittered(core.roll(), ++failures, gapMs)
     arm()
@@ -151,6 +153,9 @@ export function createPlanner(
       arm()
     },
     look: arm,
+    soon() {
+      if (!running && now() >= retryAt) void run('expiry')
+    },
     current: () => state,
     stale,
     plannedMs() {

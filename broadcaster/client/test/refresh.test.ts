@@ -152,6 +152,31 @@ describe('the refresh endpoint', () => {
     expect(tab.keyturn.status().token?.key).toBe('k2')
   })
 
+  test('that fails while the token is still good is not asked again by each call, only by the plan', async () => {
+    covers('REF-12')
+    const world = new World()
+    world.server.lifeMs = 120_000
+    const tab = world.browser().open({ streamUrl: null })
+    await world.run(1_000)
+    world.server.refreshScript = () => problem(404, 'not_found')
+    await world.run(65_000)
+    const before = tab.refreshes
+    for (let i = 0; i < 40; i++) {
+      await world.run(900)
+      expect(await outcome(world, tab.api(), 100)).toMatchObject({ status: 200 })
+    }
+    expect(tab.refreshes - before).toBeLessThan(5)
+  })
+
+  test('is asked before the plan has it where the app wants more life of a token', async () => {
+    const world = new World()
+    const tab = world.browser().open({ streamUrl: null, settings: { refreshThreshold: 420_000 } })
+    await world.run(500_000)
+    expect(tab.refreshes).toBe(1)
+    await outcome(world, tab.api(), 1_000)
+    expect(tab.refreshes).toBe(2)
+  })
+
   test('out of order at the start: the page works without a token, and gets one with the next call', async () => {
     covers('ACC-7')
     const world = new World()
