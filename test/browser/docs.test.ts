@@ -36,7 +36,7 @@ async function type(page: Page, text: string): Promise<void> {
 }
 
 test('each block says what it is, and somebody runs it', () => {
-  covers('DOC-07')
+  covers('DOC-01', 'DOC-08')
   expect(new Set(all.map(({ page }) => page))).toEqual(new Set(['quick-reference.md', 'technical.md', 'troubleshooting.md', 'user-guide.md']))
   for (const block of all) {
     const { tag, name } = block
@@ -99,7 +99,6 @@ describe('the lines to look for are what the console shows', () => {
 })
 
 test('the tag of the pages makes an app recover', async () => {
-  covers('DOC-07')
   const tags = all.filter(({ tag }) => tag === 'html')
   expect(tags.length).toBeGreaterThan(0)
   for (const { text } of tags) {
@@ -131,7 +130,6 @@ describe('the commands of the pages run beside keyturn dev, and print what they 
 
   for (const block of all.filter(({ tag }) => tag === 'sh')) {
     test(at(block), async () => {
-      covers('DOC-07')
       const { code, out } = await sh(block.text)
       expect(code, out).toBe(0)
       const shown = after(block, 'output')
@@ -154,7 +152,6 @@ test('the guide has its ten sections, in the order of its list', () => {
 })
 
 test('the script weighs what the technical page says at most', () => {
-  covers('DOC-07')
   const [, most] = /script, gzip \| at most (\d+) KiB/.exec(readFileSync(join(folder, 'technical.md'), 'utf8'))!
   const weighs = gzipSync(readFileSync(join(folder, '../dist/keyturn.js')), { level: 9 }).length / 1024
   expect(weighs).toBeLessThanOrEqual(+most!)
