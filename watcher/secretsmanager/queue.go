@@ -30,6 +30,7 @@ const (
 	firstBackoff   = time.Second     // after a failed receive; doubles
 	lastBackoff    = 30 * time.Second
 	sickAfter      = 30 * time.Second // receives have failed for so long
+	emptyPause     = time.Second      // at least, from one receive that brings nothing to the next: not everybody waits as asked
 )
 
 // alarmHints is raised while no hints come through.
@@ -167,6 +168,7 @@ func (q *Queue) receives(ctx context.Context) {
 			case <-q.room:
 			}
 		}
+		began := time.Now()
 		messages, err := q.receive(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -185,6 +187,9 @@ func (q *Queue) receives(ctx context.Context) {
 			q.take(m, time.Now())
 		}
 		q.gauge()
+		if len(messages) == 0 && wait(ctx, emptyPause-time.Since(began)) != nil {
+			return
+		}
 	}
 }
 

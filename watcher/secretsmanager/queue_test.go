@@ -5,12 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	awssm "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/prometheus/client_golang/prometheus"
@@ -522,6 +528,43 @@ func TestAQueueIsMadeOnlyOfWhatCanBeOne(t *testing.T) {
 	if _, err := NewQueue(f.URL+"/1/r", client, QueueConfig{}, s); err == nil {
 		t.Error("a second queue for a store")
 	}
+}
+
+// hasty answers every call in a millisecond, and with no message.
+type hasty struct{ calls atomic.Int64 }
+
+func (h *hasty) Do(r *http.Request) (*http.Response, error) {
+	h.calls.Add(1)
+	if err := wait(r.Context(), time.Millisecond); err != nil {
+		return nil, err
+	}
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}}, Body: io.NopCloser(strings.NewReader("{}")),
+	}, nil
+}
+
+// A receive waits for twenty seconds, at AWS. A proxy or an emulator may not.
+func TestAQueueThatDoesNotWaitIsNotAskedWithoutPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answers := &hasty{}
+		config := aws.Config{Region: awsfake.Region, HTTPClient: answers, Credentials: credentials.NewStaticCredentialsProvider("id", "not-verified", "")}
+		s, err := Open(hintedSecret, Config{Ring: "payments", Client: awssm.NewFromConfig(config)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := NewQueue("https://sqs.eu-central-1.amazonaws.com/123456789012/keyturn", sqs.NewFromConfig(config), QueueConfig{}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := q.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if n := answers.calls.Load(); n < 55 || n > 61 {
+			t.Errorf("%d receives in a minute, want one a second", n)
+		}
+	})
 }
 
 func TestThePausesBetweenFailedReceivesGrow(t *testing.T) {
