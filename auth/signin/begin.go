@@ -113,7 +113,7 @@ func (s *Service) readAsked(r *http.Request) (asked, *refusal) {
 			return in, no(http.StatusBadRequest, CodeReturnRefused, "redirect_uri: want a page of an allowed origin, like https://app.example.com/callback, without fragment")
 		}
 		in.to.page, in.to.refresh = page, refresh
-		if in.framed && !in.to.json {
+		if in.framed {
 			in.to.parent = origin
 		}
 	} else {
@@ -126,7 +126,7 @@ func (s *Service) readAsked(r *http.Request) (asked, *refusal) {
 		return in, bad("prompt: want none, login or select_account, or leave it out")
 	case in.framed && in.prompt != "none":
 		return in, bad("mode=frame: want prompt=none with it, since nobody can be asked anything in a frame")
-	case in.framed && in.to.parent == "" && !in.to.json:
+	case in.framed && in.to.parent == "":
 		return in, bad("mode=frame: want redirect_uri with it, whose origin is told the outcome")
 	case len(in.audience) > maxAudience || !printable(in.audience):
 		return in, bad("aud: want at most 255 bytes of printable text")

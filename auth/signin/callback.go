@@ -39,10 +39,7 @@ func (s *Service) callback(w http.ResponseWriter, r *http.Request) {
 		s.refuseSignin(w, r, to, storeDown(err))
 		return
 	}
-	to.came, to.page, to.refresh, to.provider = true, a.Return, a.Refresh, a.Provider
-	if !to.json {
-		to.parent = a.Parent
-	}
+	to.came, to.page, to.refresh, to.parent, to.provider = true, a.Return, a.Refresh, a.Parent, a.Provider
 	g, e := s.arrive(ctx, w, r, in, a)
 	if e != nil {
 		s.refuseSignin(w, r, to, e)
@@ -136,14 +133,11 @@ func (s *Service) arrive(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if who.refresh == "" && s.asksProvider() && p.firstly() {
 		s.log.Warn("provider_gives_no_refresh_token", zap.String("provider", p.Name), zap.String("remedy", "claims stay as at sign-in; let the provider give this client refresh tokens, often by the scope offline_access"))
 	}
-	if len(who.refresh) > maxProviderToken {
-		s.log.Warn("provider_refresh_token_too_long", zap.String("provider", p.Name), zap.Int("bytes", len(who.refresh)), zap.String("remedy", "claims stay as at sign-in"))
-		who.refresh = ""
+	refresh := "" // what nobody uses is not kept
+	if s.asksProvider() {
+		refresh = s.kept(p, who.refresh)
 	}
-	if !s.asksProvider() {
-		who.refresh = "" // what nobody uses is not kept
-	}
-	return s.start(ctx, w, r, newcomer{subject: subject, claims: who.claims, provider: p.Name, audience: a.Audience, refresh: who.refresh, replaces: a.Session})
+	return s.start(ctx, w, r, newcomer{subject: subject, claims: who.claims, provider: p.Name, audience: a.Audience, refresh: refresh, replaces: a.Session})
 }
 
 // answered checks that the provider which was asked has answered (RFC 9207): with

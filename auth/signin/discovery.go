@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -155,12 +156,18 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// answeredStatus is a status line, after which go-oidc puts the whole answer.
+var answeredStatus = regexp.MustCompile(`\b[3-5][0-9][0-9] [A-Z]`)
+
 // tidy makes an error of a provider fit for a log: one short line without what providers may repeat in it.
 func tidy(err error, secrets ...string) error {
 	if err == nil {
 		return nil
 	}
 	text, _, _ := strings.Cut(err.Error(), "\n")
+	if at := answeredStatus.FindStringIndex(text); at != nil {
+		text = text[:at[0]+len("500")] // what follows is the page that the provider shows
+	}
 	for _, s := range secrets {
 		if s != "" {
 			text = strings.ReplaceAll(text, s, "[redacted]")

@@ -79,7 +79,7 @@ func TestAHookThatDoesNotAnswerWithClaimsIsAnErrorThatPasses(t *testing.T) {
 		"404":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "answered 404", false},
 		"500":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "answered 500", false},
 		"204":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, "answered 204", false},
-		"a redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) }, "answered 307", false},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) }, "answered 307", false},
 		"HTML": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = io.WriteString(w, "{}")

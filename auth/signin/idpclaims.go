@@ -82,19 +82,34 @@ func (s *Service) renew(w http.ResponseWriter, r *http.Request, cred credential)
 	s.writeGrant(w, answer, plain)
 }
 
-// overtaken returns the claims that whoever rotated the credential has got.
+// overtakenPause is between looks at a session whose provider another replica is asking.
+const overtakenPause = 100 * time.Millisecond
+
+// overtaken returns the claims that whoever rotated the credential gets, and
+// waits for them as long as the provider is given.
 func (s *Service) overtaken(ctx context.Context, cred credential) (told, error) {
-	rec, _, err := s.bucket.read(ctx, cred.session())
-	if errors.Is(err, errNone) {
-		return told{}, errEnded
+	until := time.Now().Add(claimsTimeout)
+	for {
+		rec, _, err := s.bucket.read(ctx, cred.session())
+		switch {
+		case errors.Is(err, errNone):
+			return told{}, errEnded
+		case err != nil:
+			return told{}, err
+		case rec.AskedAt.Before(rec.RotatedAt) && time.Now().Before(until):
+			t := time.NewTimer(overtakenPause)
+			select {
+			case <-t.C:
+				continue
+			case <-ctx.Done():
+				t.Stop()
+				return told{}, unavailable(ctx.Err())
+			}
+		case rec.ClaimsAt.Before(rec.RotatedAt) && time.Since(rec.ClaimsAt) > s.config.ClaimsMaxAge:
+			return told{}, claimsError{errors.New("the provider has not answered for too long")}
+		}
+		return told{rec.Claims, rec.ClaimsAt}, nil
 	}
-	if err != nil {
-		return told{}, err
-	}
-	if !rec.ClaimsAt.IsZero() && time.Since(rec.ClaimsAt) > max(s.config.ClaimsMaxAge, s.config.TokenLifetime) {
-		return told{}, claimsError{errors.New("the provider has not answered for too long")}
-	}
-	return told{rec.Claims, rec.ClaimsAt}, nil
 }
 
 // askAgain asks the provider with the refresh token that the session holds for
@@ -114,24 +129,20 @@ func (s *Service) askAgain(ctx context.Context, holder credential) (told, error)
 	who, err := s.fresh(ctx, rec, token)
 	switch {
 	case err == nil:
-		if len(who.refresh) > maxProviderToken {
-			s.log.Warn("provider_refresh_token_too_long", zap.String("provider", rec.Provider), zap.Int("bytes", len(who.refresh)), zap.String("remedy", "claims stay as they are"))
-			who.refresh = ""
-		}
 		claims := told{who.claims, time.Now()}
 		return claims, s.learn(ctx, holder, claims, who.refresh)
-	case errors.Is(err, ErrGone), rec.ClaimsAt.IsZero(), time.Since(rec.ClaimsAt) > s.config.ClaimsMaxAge:
-		if who.refresh != "" {
-			_ = s.learn(ctx, holder, told{rec.Claims, rec.ClaimsAt}, who.refresh) // it said so itself
-		}
+	case errors.Is(err, ErrGone):
+		return told{}, claimsError{err}
+	}
+	// It may have given a new token all the same, and those who were overtaken wait.
+	if failed := s.learn(ctx, holder, told{rec.Claims, rec.ClaimsAt}, who.refresh); failed != nil {
+		return told{}, failed
+	}
+	if rec.ClaimsAt.IsZero() || time.Since(rec.ClaimsAt) > s.config.ClaimsMaxAge {
 		return told{}, claimsError{err}
 	}
 	s.log.Warn("claims_kept", zap.String("session", brief(holder.session())), zap.Duration("age", time.Since(rec.ClaimsAt)), zap.Error(err))
-	claims := told{rec.Claims, rec.ClaimsAt}
-	if who.refresh != "" {
-		return claims, s.learn(ctx, holder, claims, who.refresh)
-	}
-	return claims, nil
+	return told{rec.Claims, rec.ClaimsAt}, nil
 }
 
 // fresh is one refresh grant (RFC 6749 §6). Where it succeeded but the claims
@@ -158,7 +169,7 @@ func (s *Service) fresh(ctx context.Context, rec record, token string) (identity
 		}
 		return identity{}, fmt.Errorf("provider %s: %w", p.Name, describe(err))
 	}
-	who := identity{subject: rec.Subject, refresh: got.RefreshToken}
+	who := identity{subject: rec.Subject, refresh: s.kept(p, got.RefreshToken)}
 	subject := rec.Subject[len(p.Name)+1:] // it began with the provider's name, as all of this provider do
 	var id *oidc.IDToken
 	if raw, _ := got.Extra("id_token").(string); raw != "" {
@@ -174,6 +185,15 @@ func (s *Service) fresh(ctx context.Context, rec record, token string) (identity
 		return who, fmt.Errorf("provider %s: %w", p.Name, err)
 	}
 	return who, nil
+}
+
+// kept is a provider's refresh token, or none where it is too long for a session.
+func (s *Service) kept(p *provider, token string) string {
+	if len(token) <= maxProviderToken {
+		return token
+	}
+	s.log.Warn("provider_refresh_token_too_long", zap.String("provider", p.Name), zap.Int("bytes", len(token)), zap.String("remedy", "claims stay as they are"))
+	return ""
 }
 
 // learn stores claims and refresh token (empty: as before) for whoever holds
@@ -196,7 +216,8 @@ func (s *Service) learn(ctx context.Context, holder credential, claims told, ref
 		if !holder.print().equal(rec.Current) {
 			return errEnded
 		}
-		rec.Claims, rec.ClaimsAt = claims.claims, claims.at
+		before := told{rec.Claims, rec.ClaimsAt}
+		rec.Claims, rec.ClaimsAt, rec.AskedAt = claims.claims, claims.at, time.Now()
 		if refresh != "" {
 			rec.Sealed = holder.seal(refresh)
 		}
@@ -205,6 +226,11 @@ func (s *Service) learn(ctx context.Context, holder credential, claims told, ref
 			continue
 		}
 		var tooLarge claimsError
+		if errors.As(err, &tooLarge) && refresh != "" { // the token before is used up
+			rec.Claims, rec.ClaimsAt = before.claims, before.at
+			_ = s.bucket.swap(ctx, holder.session(), rec, seq, time.Now()) // the other error is the one to tell
+			return err
+		}
 		if errors.As(err, &tooLarge) || err == nil {
 			return err
 		}

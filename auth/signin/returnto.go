@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"net/url"
 	"strings"
 )
 
@@ -50,6 +51,9 @@ func readReturn(address string, allowed []string, own string) (origin, page stri
 		page = o + path
 		if len(kept) > 0 {
 			page += "?" + strings.Join(kept, "&")
+		}
+		if _, err := url.Parse(page); err != nil { // such as %0X
+			return "", "", false, false
 		}
 		return o, page, refresh, true
 	}

@@ -28,6 +28,9 @@ type record struct {
 	// Sealed is the provider's refresh token under a key that only the holder
 	// of the current credential can derive.
 	Sealed []byte `json:"sealed,omitempty"`
+	// AskedAt is when the provider last answered, or was found not to. Before
+	// RotatedAt: whoever rotated the credential is still asking.
+	AskedAt time.Time `json:"askedAt,omitzero"`
 
 	Current   print     `json:"current"`
 	Previous  print     `json:"previous,omitempty"`
