@@ -40,6 +40,44 @@ test('with the refresh endpoint down for ten seconds after a leak, the page reco
   expect(traffic.refreshes.length).toBeLessThan(12)
 })
 
+test('with the socket blocked as well, a page that calls on and on spends no budget, and recovers once the endpoint is back', async () => {
+  covers('LOOP-07', 'EDGE-14')
+  const { front } = stage
+  serveApp(front)
+  front.sockets = false
+  const { page, traffic } = await visit(await stage.context(), `${front.url}/app`)
+  await signInto(page, 'alice', ['user'], false)
+  await rotate('--compromise')
+  traffic.restart()
+  let down = true
+  const asks: number[] = []
+  front.on('/auth/refresh', (c) => {
+    asks.push(Date.now())
+    if (down) c.reply(503, { 'cache-control': 'no-store' })
+    else void c.forward()
+  })
+  const calls = page.evaluate(async () => {
+    const statuses: number[] = []
+    while (statuses.at(-1) !== 200) {
+      statuses.push((await fetch('/api/hello')).status)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    return statuses
+  })
+  await until(() => Date.now() - (asks[0] ?? Date.now()) > 10_000, 'the endpoint was down for ten seconds')
+  const vain = asks.length
+  down = false
+  const statuses = await calls
+  expect(statuses.filter((s) => s !== 401)).toEqual([200])
+  // More than the budget would allow were it spent, and far less than hammering.
+  expect(statuses.length).toBeGreaterThan(1)
+  expect(vain).toBeGreaterThan(2)
+  expect(vain).toBeLessThan(7)
+  expect(asks.length).toBe(vain + 1)
+  expect(traffic.lines.filter((l) => l.includes('three refreshes after failures'))).toEqual([])
+  expect(traffic.errors).toEqual([])
+})
+
 test('a second rotation while a refresh is under way: the newest key wins, after one refresh more', async () => {
   covers('EDGE-09', 'ACC-7')
   const { front } = stage

@@ -267,12 +267,12 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
         planner.claims(frame)
       } else if (type === 'state' && (!ring || frame.ring === ring)) {
         const before = planner.current()
-        if (!planner.state(frame)) return
-        if (before) guard.renew()
-        if (before && before.key !== frame.key) {
+        if (before && frame.rev > before.rev && before.key !== frame.key) {
           log(`event ${frame.ring}/${frame.rev}: JWT key ${before.kid} → ${frame.kid}`)
           guard.spend('')
         }
+        if (!planner.state(frame)) return
+        if (before) guard.renew()
         emit('state', frame)
       } else if (type === 'error') {
         happen({ what: 'outdated', code: frame.code, message: '' })

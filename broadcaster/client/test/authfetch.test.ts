@@ -41,8 +41,20 @@ describe('a 401', () => {
     expect(world.server.seen.map((s) => s.status)).toEqual([401, 200])
   })
 
+  test('waits for nothing before its refresh; that is for a 403', async () => {
+    covers('REF-06')
+    const world = new World()
+    const tab = await turned(world)
+    const asked: number[] = []
+    tab.keyturn.on('refresh', ({ phase }) => void (phase === 'started' && asked.push(world.now)))
+    const began = world.now
+    await settled(world, tab.api())
+    // The way of one call, and the moment in which siblings may answer.
+    expect(asked.map((at) => at - began < 20 + 60)).toEqual([true])
+  })
+
   test('ten at once: one refresh, ten good answers', async () => {
-    covers('REF-04', 'EDGE-06')
+    covers('REF-04')
     const world = new World()
     const tab = await turned(world)
     const all = await settled(world, Promise.all(Array.from({ length: 10 }, (_, i) => tab.api(`/reports/${i}`))))
@@ -245,7 +257,7 @@ describe('a 403', () => {
   })
 
   test('twenty at once: one refresh, the others say so and wait for it', async () => {
-    covers('LOOP-06', 'EDGE-01')
+    covers('LOOP-06', 'EDGE-01', 'EDGE-06')
     const world = new World()
     const tab = await blocked(world)
     world.server.roles = ['user', 'admin']

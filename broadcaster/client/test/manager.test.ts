@@ -440,8 +440,11 @@ describe('statistics', () => {
     expect(manager.getJWTValidationStats().validationFailureCount).toBe(1)
     await after(world, manager.refreshToken(), 1_000)
     expect(manager.getJWTValidationStats()).toMatchObject({ validationFailureCount: 0, retries: 1 })
+    world.server.turn({ key: 'k3', kid: '2026-12-c' }, { keep: false, silent: true })
+    await after(world, tab.api(), 1_000)
+    expect(manager.getJWTValidationStats()).toMatchObject({ validationFailureCount: 1, lastValidationError: { status: 401 } })
     manager.jwtValidator.resetStats()
-    expect(manager.getJWTValidationStats()).toMatchObject({ retries: 0, lastValidationError: null, refreshes: { attempted: 0, byTrigger: {} } })
+    expect(manager.getJWTValidationStats()).toMatchObject({ validationFailureCount: 0, retries: 0, lastValidationError: null, refreshes: { attempted: 0, byTrigger: {} } })
   })
 
   test('go to the app\'s sink as they happen, of listed fields only; a sink that throws harms nobody', async () => {

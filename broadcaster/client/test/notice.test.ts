@@ -34,8 +34,8 @@ describe('what happens decides what is seen', () => {
     ['a click that failed says so', 'NOT-10', [told(1, 'failed'), pressed, refused], 'failed'],
     ['a click waits for its own outcome', 'NOT-07', [told(1, 'failed'), pressed, told(1, 'recovered')], 'refreshing'],
     ['a failed click can be tried again', 'NOT-10', [told(1, 'failed'), pressed, refused, pressed], 'refreshing'],
-    ['two failures ask for a hard refresh', 'NOT-15', [told(1, 'failed'), told(2, 'failed', { failures: 2 })], 'hard'],
-    ['an outdated page asks for one at once', 'NOT-15', [told(1, 'failed', { outdated: true })], 'hard'],
+    ['two failures ask for a hard refresh', 'NOT-15 EXP-5', [told(1, 'failed'), told(2, 'failed', { failures: 2 })], 'hard'],
+    ['an outdated page asks for one at once', 'NOT-15 EXP-5', [told(1, 'failed', { outdated: true })], 'hard'],
     ['a click whose failure is the second asks for one when it ends', 'NOT-15', [told(1, 'failed'), pressed, told(2, 'failed', { failures: 2 }), { what: 'failed', error: '' }], 'hard'],
     ['what was dismissed is gone', 'NOT-13', [told(1, 'failed'), click('dismiss')], 'hidden'],
     ['what was dismissed stays gone', 'NOT-14', [told(1, 'failed'), click('dismiss'), told(1, 'failed', { failures: 2 })], 'hidden'],
@@ -51,7 +51,7 @@ describe('what happens decides what is seen', () => {
     ['who has signed out has no trouble', 'NOT-18', [told(1, 'failed'), told(1, 'over')], 'hidden'],
   ] as [string, string, Happening[], View][]) {
     test(name, () => {
-      covers(id)
+      covers(...id.split(' '))
       expect(view(play(happenings))).toBe(seen)
     })
   }

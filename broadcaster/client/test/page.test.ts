@@ -268,12 +268,17 @@ test('the event path is told in the console, each line findable', async () => {
   await world.run(1_000)
   world.server.turn(second)
   await world.run(130_000)
+  const { rev } = world.server
   const lines = [...tab.lines, ...sibling.lines]
-  const rev = world.server.rev
-  expect(lines).toContain(`🔄 event payments/${rev}: JWT key 2026-10-a → 2026-11-b`)
-  expect(lines.some((l) => /^🔄 event: JWT refresh planned in \d+ ms$/.test(l))).toBe(true)
-  expect(lines).toContain('🔄 DynamicAuthManager: Refreshing token...')
-  expect(lines).toContain('🔄 ✅ DynamicAuthManager: Token refreshed successfully')
+  for (const own of [tab.lines, sibling.lines]) {
+    const event = own.indexOf(`🔄 event payments/${rev}: JWT key 2026-10-a → 2026-11-b`)
+    // First what happened, then what follows from it.
+    expect(own[event + 1]).toMatch(/^🔄 event: JWT refresh planned in \d+ ms$/)
+  }
+  const winner = [tab, sibling].find(({ lines: own }) => own.lastIndexOf('🔄 DynamicAuthManager: Refreshing token...') > own.findIndex((l) => l.includes('JWT refresh planned')))!
+  expect(winner.lines.slice(-3).filter((l) => l.includes('DynamicAuthManager'))).toEqual([
+    '🔄 DynamicAuthManager: Refreshing token...', '🔄 ✅ DynamicAuthManager: Token refreshed successfully',
+  ])
   expect(lines).toContain('🔄 JWT adopted from another tab')
 })
 

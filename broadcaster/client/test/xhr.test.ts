@@ -343,7 +343,7 @@ test.each<[string, (tab: Tab) => string | Promise<unknown>, boolean]>([
 })
 
 test('ten at once and a fetch: one refresh, all recovered', async () => {
-  covers('REF-04', 'EDGE-06')
+  covers('REF-04')
   const world = new World()
   const { tab, Xhr } = await page(world)
   world.server.turn(second, { keep: false })
