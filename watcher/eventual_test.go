@@ -190,6 +190,34 @@ func TestALookThatWaitsForASecondIsNotToldOf(t *testing.T) {
 	})
 }
 
+func TestALookThatCannotReadTheCurrentValueIsNotToldOfAndRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, s := &logtest.Memory{}, newStore("a")
+		c, k := eventual(s, log)
+		c.Poll = 12 * time.Hour
+		w, _ := run(t, c)
+		after(time.Second)
+		before := len(k.told())
+		s.show("b -a")
+		s.set(func(s *store) { s.keys[0].KID, s.keys[0].Algorithm, s.keys[0].Print = "", "", "" }) // permission to decrypt is missing
+		s.hint()
+		after(5 * time.Minute)
+		if n := len(k.told()); n != before {
+			t.Fatalf("told of %d looks that could not read the current value", n-before)
+		}
+		if len(w.Status().Alarms) == 0 {
+			t.Error("no alarm")
+		}
+		expect(t, log, "first_sight:a")
+		s.show("b -a")
+		after(2 * time.Minute)
+		expect(t, log, "first_sight:a", "replaced:b")
+		if by := log.Events(ring)[1].Data.Cause.By; by != rotation.ByHint || len(k.told()) == before {
+			t.Errorf("the change is by %s, told of %d looks", by, len(k.told())-before)
+		}
+	})
+}
+
 func TestAfterAHintAndAStepTheStoreIsLookedAtOften(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

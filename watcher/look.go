@@ -60,12 +60,15 @@ func (w *Watcher) look(ctx context.Context, by, confirmed string) (rotation.Stat
 		if w.plan().stale >= staleLooksBeforeAlarm {
 			w.setAlarms(fromStaleness, []rotation.Alarm{{Code: alarmStale, Text: w.staleness(behind, seen.Seen, head.Seen)}})
 		}
-	case lookedFine:
+	case lookedFine, lookedBlind:
 		w.lastSeen = seen.Seen
 		w.lookedAt(now)
 		w.fine()
 		w.setAlarms(fromStaleness, nil)
 		w.setAlarms(fromLook, change.Alarms)
+		if change.Withheld {
+			return head, err // whatever hinted at it has to wait
+		}
 		if change.Confirm != "" {
 			w.c.Logger.Info("an earlier key is current again; a second look will confirm it",
 				zap.String("ring", w.c.Ring), zap.String("key", change.Confirm))
@@ -106,6 +109,8 @@ func judge(change rotation.Change, err error) (outcome, string) {
 		return storeFailed, "store_error"
 	case change.Stale:
 		return lookedStale, "stale"
+	case change.Withheld:
+		return lookedBlind, "withheld"
 	case change.Confirm != "":
 		return lookedFine, "confirm"
 	case change.Row != "":

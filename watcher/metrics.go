@@ -27,7 +27,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	}
 	r := registrar{reg: reg}
 	m := &metrics{
-		looks:     r.counter("keyturn_watcher_looks_total", "Looks at the store, by result: changed, same, stale, confirm, store_error, log_error.", "ring", "result"),
+		looks:     r.counter("keyturn_watcher_looks_total", "Looks at the store, by result: changed, same, stale, withheld, confirm, store_error, log_error.", "ring", "result"),
 		events:    r.counter("keyturn_watcher_events_total", "Events that this process appended to the log, by type.", "ring", "type"),
 		unhinted:  r.counter("keyturn_watcher_unhinted_changes_total", "Changes that a poll found before a hint told of them, or that none told of.", "ring"),
 		conflicts: r.counter("keyturn_watcher_conflicts_total", "Appends that came second to another watcher's.", "ring"),

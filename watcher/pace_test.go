@@ -47,6 +47,8 @@ func TestThePaceOfAnEventuallyConsistentStore(t *testing.T) {
 		{"hints come through again", polled.health(false, at(0), u).health(true, at(10*time.Second), u).looked(lookedFine, "", at(15*time.Second), u), 75 * time.Second},
 		{"a stale look after the ladder keeps the pace", after(polled.hurry(start, u), 6, lookedStale), 5 * time.Second},
 		{"a store that fails is not asked more often", after(polled.hurry(start, u), 5, storeFailed), 16 * time.Second},
+		{"a value that can't be read", schedule{poll: time.Hour, eventual: true}.looked(lookedBlind, "", start, u), time.Minute},
+		{"likewise, with a faster poll", schedule{poll: 20 * time.Second}.looked(lookedBlind, "", start, u), 20 * time.Second},
 		{"nor brought forward", after(polled, 6, storeFailed).hurry(at(time.Second), u).health(false, at(time.Second), u), 32 * time.Second},
 	} {
 		if got := tt.s.look.Sub(start); got != tt.want {
@@ -90,6 +92,7 @@ func TestAHintIsOpenUntilALookIsBelieved(t *testing.T) {
 		{"a store that fails", s.looked(storeFailed, "", start, 0.5), true},
 		{"a log that is away", s.unread(start, 0.5).unlooked(), true},
 		{"a look that a second one has to confirm", s.looked(lookedFine, "k", start, 0.5), true},
+		{"a look that could not read the current value", s.looked(lookedBlind, "", start, 0.5), true},
 		{"a look that was believed", s.looked(lookedFine, "", start, 0.5), false},
 	} {
 		if tt.s.told != tt.want {

@@ -16,6 +16,7 @@ const (
 	barrier      = time.Second      // how long verifiers have to take a pending key in, before it is made current
 	jitter       = 0.2              // share of a pause by which it varies, lest all watchers look at once
 	firstRetry   = time.Second      // after a failed look; doubles up to the poll
+	blindRetry   = time.Minute      // longest pause while the current value can't be read
 	earliestTick = 10 * time.Millisecond
 )
 
@@ -28,6 +29,7 @@ type outcome int
 
 const (
 	lookedFine  outcome = iota // whether or not something changed
+	lookedBlind                // likewise, but what is current now can't be read
 	lookedStale                // older than the state
 	storeFailed
 	logFailed // see unlooked
@@ -69,10 +71,14 @@ type schedule struct {
 func (s schedule) looked(o outcome, confirm string, now time.Time, u float64) schedule {
 	s.read = now.Add(readEvery)
 	switch o {
-	case lookedFine:
+	case lookedFine, lookedBlind:
 		s.stale, s.failed, s.logFails, s.hold = 0, 0, 0, time.Time{}
-		s.told = s.told && confirm != ""
-		s.look = now.Add(vary(s.pause(now), u))
+		pause := s.pause(now)
+		if o == lookedBlind {
+			pause = min(pause, blindRetry)
+		}
+		s.told = s.told && (confirm != "" || o == lookedBlind)
+		s.look = now.Add(vary(pause, u))
 		if confirm != s.confirm {
 			s.confirm, s.confirmAt = confirm, now.Add(rotation.ConfirmAfter)
 		}
@@ -89,7 +95,7 @@ func (s schedule) looked(o outcome, confirm string, now time.Time, u float64) sc
 		s.look = now.Add(vary(min(doubled(firstRetry, s.failed), s.poll), u))
 		s.failed++
 	}
-	if o != lookedFine && s.confirm != "" && s.confirmAt.Before(s.look) {
+	if (o == lookedStale || o == storeFailed) && s.confirm != "" && s.confirmAt.Before(s.look) {
 		s.confirmAt = s.look // the second look failed: not at once again
 	}
 	return s

@@ -140,7 +140,7 @@ func TestWhoeverForgetsAStatementIsToldWhichPermissionIsMissing(t *testing.T) {
 			}
 			f.Without()
 			if c.sid == "ReadItsVersions" || c.sid == "DecryptWithTheCustomerKey" {
-				d.stop() // a value that was refused is asked for again after five minutes, or by a new process
+				d.stop() // a value that was refused is asked for again after some minutes, or by a new process
 				d.start()
 			}
 			if printed == "" {

@@ -2,11 +2,12 @@ package rotation
 
 // Change tells what [Next], [Tick], [Revoke], [Extend] or [Again] did.
 type Change struct {
-	Row     string  // name of the row, also State.Cause.Change; "": nothing changed, append nothing
-	Type    string  // the event type that goes with Row; see NewEvent
-	Alarms  []Alarm // to be shown even when Row is empty
-	Stale   bool    // the look is older than the state: look again, change nothing
-	Confirm string  // name of a key: look again in ConfirmAfter and pass it as Policy.Confirmed
+	Row      string  // name of the row, also State.Cause.Change; "": nothing changed, append nothing
+	Type     string  // the event type that goes with Row; see NewEvent
+	Alarms   []Alarm // to be shown even when Row is empty
+	Stale    bool    // the look is older than the state: look again, change nothing
+	Withheld bool    // the value of a new current version can't be read, so nothing was concluded: look again
+	Confirm  string  // name of a key: look again in ConfirmAfter and pass it as Policy.Confirmed
 }
 
 // The rows: every way in which one state follows another.

@@ -9,6 +9,7 @@ type look struct {
 	prints    map[string]Print // name of a known key → its print
 	current   *sight           // the one the store calls current; nil: none, or more than one
 	withheld  bool             // the current key is there and can't be read or carried: alarmed already
+	unread    bool             // likewise, because its value can't be read
 	recreated bool             // the secret is another one under the same name
 	moved     bool             // current is another key than in the state
 	still     bool             // the store has not been written since the state: only what can be read changed
@@ -43,9 +44,10 @@ func (d *draft) read(seen Snapshot) look {
 	l.prints = printsOf(prev, seen)
 	sights, unreadable := identify(prev, seen, l.prints)
 	for _, s := range unreadable {
-		l.withheld = l.withheld || s.Stage == Current
+		l.unread = l.unread || s.Stage == Current
 		d.unread(s)
 	}
+	l.withheld = l.unread
 	for _, s := range sights {
 		if !(fits(s.name) && fits(s.KID) && fits(s.Version) && fits(s.Algorithm)) {
 			l.withheld = l.withheld || s.Stage == Current

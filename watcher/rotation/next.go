@@ -31,7 +31,9 @@ func Next(prev State, seen Snapshot, p Policy, now time.Time) (State, Change) {
 		return d.deleted(next, seen)
 	}
 	if !d.signs(l) {
-		return d.nothing()
+		_, c := d.nothing()
+		c.Withheld = l.unread
+		return prev, c
 	}
 	if l.returns() && p.Confirmed != l.current.name {
 		return prev, Change{Confirm: l.current.name, Alarms: d.alarms}

@@ -140,6 +140,9 @@ func TestAnUnusableLookChangesNothingAndSaysSo(t *testing.T) {
 			if got := codes(c); !slices.Equal(got, []string{tt.code}) {
 				t.Errorf("alarms: got %v, want %s", got, tt.code)
 			}
+			if want := tt.name == "a current value that can't be read"; c.Withheld != want {
+				t.Errorf("withheld: got %v", c.Withheld)
+			}
 			s.want("k1 current")
 		})
 	}

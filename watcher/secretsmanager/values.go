@@ -93,9 +93,10 @@ const (
 	// maxValues bounds the values that a Store remembers: what AWS can label,
 	// and what a state can name, several times over.
 	maxValues = 256
-	// askAgain is how long a value is left alone that AWS refuses to hand out:
-	// until somebody has changed a policy or a key, asking is of no use.
-	askAgain = 5 * time.Minute
+	// askAgain is how long a value is left alone that AWS does not hand out:
+	// until somebody has changed a policy or a key, asking is of no use. With the
+	// watcher's own pause it is tried again within five minutes.
+	askAgain = 3 * time.Minute
 )
 
 // cache holds what was read, by version. It is guarded by the Store's mutex.

@@ -224,8 +224,8 @@ func TestAValueThatIsWithheldIsAnAlarmAndNoRotation(t *testing.T) {
 			s.move(awsfake.Current, two)
 			withhold(s, true)
 			after, change := s.next(st)
-			if change.Row != "" || after.Rev != st.Rev {
-				t.Fatalf("got row %q", change.Row)
+			if change.Row != "" || after.Rev != st.Rev || !change.Withheld {
+				t.Fatalf("got row %q, withheld %v", change.Row, change.Withheld)
 			}
 			equal(t, "alarms", codesOf(s.store.Alarms()), "value_refused")
 			k, _ := st.Current()
@@ -236,7 +236,7 @@ func TestAValueThatIsWithheldIsAnAlarmAndNoRotation(t *testing.T) {
 			s.next(st)
 			s.next(st)
 			equal(t, "asked again at once", s.gets())
-			for v, h := range s.store.cache.kept { // five minutes later
+			for v, h := range s.store.cache.kept { // minutes later
 				if h.err != nil {
 					h.until = time.Now()
 					s.store.cache.kept[v] = h
