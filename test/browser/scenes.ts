@@ -150,6 +150,7 @@ export const scenes: Scenes = {
   async endpoint(stage) {
     serveApp(stage.front, '/app', { tag: 'data-refresh="/wrong/refresh"' })
     const { page, traffic } = await visit(await stage.context(), `${stage.front.url}/app`)
+    await until(() => traffic.lines.some((l) => l.includes('the endpoint answered')), 'the first refresh has failed')
     await ask(page, 'checkConfiguration')
     return traffic.lines
   },
