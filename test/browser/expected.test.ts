@@ -54,7 +54,8 @@ async function failing(settings: object = {}): Promise<Visit & { mend: () => voi
   const mend = breakRefresh()
   await leak()
   expect(await call(v.page, '/api/hello')).toBe(401)
-  await notice(v.page).waitFor()
+  // The element is there before what it shows.
+  await button(v.page, 'Dismiss').waitFor()
   return { ...v, mend }
 }
 
@@ -113,6 +114,26 @@ test('a refresh that fails again in the notice: the error is shown as text, and 
   await until(() => button(page, 'Refresh Token').isEnabled(), 'the button can be used again')
   expect(await page.evaluate(() => (window as any).keyturn.getJWTValidationStats().lastValidationError)).toMatchObject({ message: expect.any(String) })
   expect(traffic.lines.some((l) => /🔄.*(500|broke)/.test(l))).toBe(true)
+  expect(traffic.errors).toEqual([])
+})
+
+test('with data-notice="off" a failure shows nothing, and the app can tell of it itself', async () => {
+  covers('NOT-17')
+  stage.front.sockets = false
+  serveApp(stage.front, '/app', { tag: 'data-notice="off"' })
+  const { page, traffic } = await visit(await stage.context(), `${stage.front.url}/app`)
+  await signInto(page, 'alice', ['user'], false)
+  await page.evaluate(() => {
+    const w = window as any
+    w.phases = []
+    w.keyturn.on('episode', (e: { phase: string }) => w.phases.push(e.phase))
+  })
+  breakRefresh()
+  await leak()
+  expect(await call(page, '/api/hello')).toBe(401)
+  expect(await page.evaluate(() => (window as any).phases.at(-1))).toBe('failed')
+  expect(await notice(page).count()).toBe(0)
+  expect(await page.evaluate(() => (window as any).keyturn.getJWTValidationStats().notificationsShown)).toBe(0)
   expect(traffic.errors).toEqual([])
 })
 
