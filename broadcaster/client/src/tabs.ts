@@ -85,7 +85,7 @@ export function joinTabs(core: Core, ring: string, vault: Vault, adopted: () => 
     leave: () => post(null, { left: vault.forgotten() }),
     async ask(signal) {
       if (!channel) return
-      post(vault.last(), {})
+      post(vault.held(), {})
       await Promise.race([core.pause(askMs, signal), new Promise<void>((resolve) => (answered = resolve))])
     },
     async exclusively(signal, job) {

@@ -42,8 +42,6 @@ export interface Vault {
   take(answer: Answer, wallAt: number, from: Bearer): Held | null
   /** Adds what the server told of the token of a generation: its key, and the life it has left at most. */
   learn(generation: number, key: string, ttlMs: number): void
-  /** The token in use, or the one that was dropped: whoever brings another is measured by it. */
-  last(): Held | null
   /** Lets go of the token; the user stays. */
   drop(): void
   /** Forgets the token. Whatever was asked for before at (Unix ms) is refused from now on. */
@@ -59,7 +57,7 @@ const lead = (leftMs: number | null): number => Math.min(300_000, (leftMs ?? Inf
 /** Builds an empty vault; changed is called after each change of the token. */
 export function createVault(core: Core, changed: (held: Held | null) => void): Vault {
   let held: Held | null = null
-  let last: Held | null = null
+  let last: Held | null = null // the token in use, or the one that was dropped: whoever brings another is measured by it
   let generation = 0
   let login = 0
   let forgotten = 0
@@ -69,7 +67,6 @@ export function createVault(core: Core, changed: (held: Held | null) => void): V
 
   return {
     held: () => held,
-    last: () => last,
     login: () => login,
     forgotten: () => forgotten,
     signedOut: () => out,
