@@ -118,7 +118,9 @@ test('the check finds an endpoint that is wrong', async () => {
   stage.front.on('/auth/config-status', (c) => { c.reply(404, { 'content-type': 'text/html' }, '<h1>Not here</h1>') })
   const report = await page.evaluate(() => (window as any).__dynamicAuthManager.checkConfiguration())
   expect(report.valid).toBe(false)
-  expect(report.issues[0]).toMatchObject({ severity: 'error', fix: expect.stringContaining('/auth/refresh'), impact: expect.any(String) })
+  expect(report.issues[0]).toMatchObject({
+    severity: 'error', message: expect.stringMatching(/\/auth\/config-status answers 404/), fix: expect.stringContaining('data-refresh'), impact: expect.any(String),
+  })
   expect(traffic.lines.filter((l) => l.includes('Endpoint configured: no'))).toHaveLength(1)
 })
 
