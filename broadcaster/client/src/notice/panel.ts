@@ -47,7 +47,7 @@ export function createPanel(page: Document, { texts, lang, dir }: Wording, conta
     return made
   }
   const button = (part: string, text: string, onclick: () => void): HTMLButtonElement =>
-    make('button', `button ${part}`, { type: 'button', onclick, textContent: text })
+    make('button', `button ${part}`, { type: 'button', onclick }, text)
 
   const host = page.createElement(tag)
   host.popover = 'manual'
@@ -64,7 +64,7 @@ export function createPanel(page: Document, { texts, lang, dir }: Wording, conta
   const hard = button('hard', texts.hard, clicks.hard)
   const logout = button('logout', texts.logout, clicks.logout ?? clicks.dismiss)
   const dismiss = button('dismiss', texts.dismiss, clicks.dismiss)
-  const close = make('button', 'x', { type: 'button', onclick: clicks.dismiss, ariaLabel: texts.close, textContent: '×' })
+  const close = make('button', 'x', { type: 'button', onclick: clicks.dismiss, ariaLabel: texts.close }, '×')
   const more = make('button', 'link', { type: 'button', onclick: clicks.toggle }, `${texts.more} `, make('span', '', { ariaHidden: 'true' }, '▼'))
   const area = make('textarea', '', { readOnly: true, hidden: true, ariaLabel: texts.copy, dir: 'ltr' })
   const copy = button('copy', texts.copy, async () => {
@@ -116,13 +116,13 @@ export function createPanel(page: Document, { texts, lang, dir }: Wording, conta
     panel.dataset.view = now
     panel.ariaLabel = good ? texts.done : denied ? texts.denied : texts.title
     say(alert, good ? [] : [
-      make('h2', 'title', { textContent: panel.ariaLabel }),
-      make('p', 'text', { textContent: denied ? detail || texts.deniedBody : texts.body }),
+      make('h2', 'title', {}, panel.ariaLabel),
+      make('p', 'text', {}, denied ? detail || texts.deniedBody : texts.body),
       ...(warns && state.hard ? [make('p', 'prompt', {}, `${texts.prompt} `, keys[platformOf(win!.navigator)]!.lastChild!.cloneNode(true))] : []),
-      ...(error ? [make('div', 'box', {}, make('strong', '', {}, texts.failed), make('p', '', { textContent: error }))] : []),
-      ...(state.unsaved ? [make('div', 'box', { textContent: texts.unsaved })] : []),
+      ...(error ? [make('div', 'box', {}, make('strong', '', {}, texts.failed), make('p', '', {}, error))] : []),
+      ...(state.unsaved ? [make('div', 'box', {}, texts.unsaved)] : []),
     ])
-    say(status, good ? [make('h2', 'title', { textContent: texts.done }), make('p', 'text', { textContent: texts.doneBody })] : busy ? [texts.refreshing] : [])
+    say(status, good ? [make('h2', 'title', {}, texts.done), make('p', 'text', {}, texts.doneBody)] : busy ? [texts.refreshing] : [])
     status.className = busy ? 'sr' : ''
     refresh.textContent = busy === 'refresh' ? texts.refreshing : texts.refresh
     refresh.classList.toggle('spin', busy === 'refresh')
