@@ -26,7 +26,7 @@ func (i *inspection) secret(ctx context.Context, r *ring, s *secretsmanager.Stor
 	}
 	i.add(admin.LevelOK, "store", "%s, %d of %d labels used", text, found.Labels, secretsmanager.MaxLabels)
 	if !found.Deleted.IsZero() {
-		i.add(admin.LevelFail, "store", "it is scheduled for deletion since %s: restore it with aws secretsmanager restore-secret, or name another", found.Deleted.UTC().Format(time.RFC3339))
+		i.add(admin.LevelFail, "store", "it is scheduled for deletion (DeletedDate %s): restore it with aws secretsmanager restore-secret, or name another", found.Deleted.UTC().Format(time.RFC3339))
 	}
 	if found.Lambda != "" {
 		turns := "does not turn it by itself"

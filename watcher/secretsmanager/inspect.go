@@ -26,7 +26,7 @@ type Inspection struct {
 	Lambda        string             // ARN of its rotation function; empty: none
 	Created       time.Time          // of the secret
 	Changed       time.Time          // its last change of any kind; zero: AWS does not say
-	Deleted       time.Time          // when it was marked for deletion; zero: it was not
+	Deleted       time.Time          // AWS's DeletedDate; zero: it is not marked for deletion
 	Labels        int                // on all versions, of MaxLabels
 	Versions      []InspectedVersion // with labels: current, pending, previous, then others
 }

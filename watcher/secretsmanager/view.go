@@ -43,7 +43,7 @@ type view struct {
 	arn, name string
 	created   time.Time
 	changed   time.Time // to the millisecond; zero: the service does not say
-	deleted   time.Time // when it was marked for deletion; zero: it was not
+	deleted   time.Time // AWS's DeletedDate; zero: it is not marked for deletion
 	// labels: version → its labels, sorted and each once. Versions without any
 	// label are not there; AWS does not list them either.
 	labels        map[string][]string
