@@ -433,16 +433,20 @@ describe('the token', () => {
   })
 
   test('of the endpoints of sign-in is none, and their refusals cause no refresh', async () => {
+    covers('LOOP-12')
     const world = new World()
     const tab = world.browser().open({ origins: 'self', streamUrl: null })
     await world.run(1_000)
-    world.server.apiScript = () => problem(401, 'session_missing')
-    for (const name of ['login', 'callback?code=x', 'config-status']) {
+    const carried: (string | null)[] = []
+    const refuse = (request: Request): Response => (carried.push(request.headers.get('authorization')), problem(401, 'session_missing'))
+    world.server.apiScript = world.server.statusScript = world.server.refreshScript = refuse
+    for (const name of ['login', 'callback?code=x', 'config-status', 'config-status?ring=payments#x', 'refresh', 'refresh?again']) {
       expect((await settled(world, tab.keyturn.fetch(`/auth/${name}`), 1_000)).status).toBe(401)
     }
-    world.server.refreshScript = () => problem(401, 'session_missing')
-    expect((await settled(world, tab.keyturn.fetch('/auth/refresh', { method: 'POST' }), 1_000)).status).toBe(401)
-    expect(tab.refreshes).toBe(2)
+    expect(carried).toEqual(Array(6).fill(null))
+    expect(tab.calls).toHaveLength(7)
+    expect((await settled(world, tab.keyturn.fetch('/auth/logout', { method: 'POST' }), 1_000)).status).toBe(204)
+    expect(tab.calls).toHaveLength(8)
     expect(tab.keyturn.status().token).not.toBeNull()
   })
 

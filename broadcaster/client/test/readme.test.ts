@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { defaults } from '../src/settings'
+import { covers } from './covers'
 
 const read = (name: string): string => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')
 const readme = read('README.md')
@@ -40,4 +41,12 @@ test('each event is named', () => {
   const [, body] = /export interface KeyturnEvents \{(.*?)\n\}/s.exec(read('src/events.ts'))!
   const row = table('member').find(([name]) => name!.startsWith('`on('))![1]!
   for (const [, name] of body!.matchAll(/readonly (\w+): (?:State|\{|Refresh|Episode)/g)) expect(row).toContain(`\`${name}\``)
+})
+
+test.each(['docs/user-guide.md', 'docs/troubleshooting.md'])('%s has tokens read offline, and sends nobody elsewhere with one', (page) => {
+  covers('SEC-08')
+  const text = read(page)
+  expect(text).toMatch(/never paste a token into a web site/)
+  expect(text).toMatch(/decodeToken\(\)|keyturn decode/)
+  expect(text).not.toMatch(/jwt\.io|jwt\.ms/)
 })

@@ -165,11 +165,22 @@ test('no connection is opened with a token that will not do', async () => {
   covers('DET-11', 'REF-13')
   const world = new World()
   const stale = world.server.token('alice')
+  const browser = world.browser()
+  const tab = browser.tab()
+  // Wherever an older page may have left it.
+  for (const store of [browser.local, tab.session]) for (const name of ['token', 'auth_token', 'keyturn:token']) store.setItem(name, stale)
   world.server.turn(second, { keep: false })
   await world.run(1_000_000)
-  const { tab } = await open(world)
-  expect([tab.sockets.length, tab.socket.sent.map(({ type, token }) => [type, token === stale])]).toEqual([1, [['auth', false]]])
-  expect(world.server.seen).toEqual([])
+  world.server.latencyMs = 5_000
+  tab.start()
+  const call = tab.api()
+  await world.run(4_000)
+  expect([tab.sockets.length, tab.calls]).toEqual([0, ['POST /auth/refresh']])
+  await world.run(20_000)
+  expect((await call).status).toBe(200)
+  expect(tab.socket.sent.map(({ type, token }) => [type, token === stale])).toEqual([['auth', false]])
+  expect([tab.sockets.length, tab.keyturn.status().socket, tab.keyturn.status().lastClose]).toEqual([1, 'open', null])
+  expect(world.server.seen.map((s) => s.status)).toEqual([200])
 })
 
 test('a token of the app\'s that has expired at load is refreshed after the page could render', async () => {
