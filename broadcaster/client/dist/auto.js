@@ -1,15 +1,15 @@
 import {
   createKeyturn
-} from "./shared-6RSQMPWP.js";
+} from "./shared-EDTUO7MN.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";
 import {
   installXhr
-} from "./shared-GD3JR32A.js";
+} from "./shared-7GSOKCYN.js";
 import {
   mountNotice
-} from "./shared-H6DALYIS.js";
+} from "./shared-NHUMB5SY.js";
 import {
   createManager,
   expose,

@@ -2,7 +2,7 @@ import {
   engineOf,
   hasXhr,
   isStream
-} from "./shared-GD3JR32A.js";
+} from "./shared-7GSOKCYN.js";
 import "./shared-AOES6CGM.js";
 import "./shared-FPVI63QI.js";
 
@@ -23,7 +23,8 @@ function installAxios(keyturn, instance) {
   const through = (original) => async (config) => {
     const { headers, signal, cancelToken } = config;
     const gone = new AbortController();
-    void cancelToken?.promise.then((reason) => gone.abort(reason));
+    const cancel = (reason) => gone.abort(reason);
+    cancelToken?.subscribe(cancel);
     const sent = await recover({
       method: config.method ?? "get",
       signal: signal ? AbortSignal.any([signal, gone.signal]) : gone.signal,
@@ -42,7 +43,7 @@ function installAxios(keyturn, instance) {
       },
       status: ({ response }) => response.status,
       view: ({ response }) => viewed(response)
-    });
+    }).finally(() => cancelToken?.unsubscribe(cancel));
     sent.response.config = config;
     if (!("error" in sent)) return sent.response;
     throw Object.assign(sent.error, { config });

@@ -3,7 +3,7 @@ import {
 } from "./shared-SPKURCA2.js";
 import {
   installXhr
-} from "./shared-GD3JR32A.js";
+} from "./shared-7GSOKCYN.js";
 import "./shared-AOES6CGM.js";
 import "./shared-FPVI63QI.js";
 export {

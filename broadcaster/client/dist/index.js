@@ -1,13 +1,13 @@
 import {
   createKeyturn
-} from "./shared-6RSQMPWP.js";
+} from "./shared-EDTUO7MN.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";
 import {
   KeyturnError,
   installXhr
-} from "./shared-GD3JR32A.js";
+} from "./shared-7GSOKCYN.js";
 import "./shared-FJSELP7O.js";
 import "./shared-AOES6CGM.js";
 import "./shared-FPVI63QI.js";

@@ -213,21 +213,23 @@
     return "";
   }
   var legible = (type) => /^(application\/([\w.-]+\+)?json|text\/plain)\b/i.test(type ?? "");
-  async function peek(response) {
+  async function peek(response, signal) {
     const { headers } = response;
     if (!legible(headers.get("content-type"))) return "";
     if (+headers.get("content-length") > longest2) return "";
     const reader = response.clone().body?.getReader();
     const decoder = new TextDecoder();
     let text = "";
+    const stop = () => reader?.cancel().catch(() => {
+    });
+    signal?.addEventListener("abort", stop);
     try {
       for (let bytes = 0; reader; ) {
         const { done, value } = await reader.read();
         if (done) break;
         bytes += value.length;
         if (bytes > longest2) {
-          reader.cancel().catch(() => {
-          });
+          stop();
           return "";
         }
         text += decoder.decode(value, { stream: true });
@@ -237,9 +239,9 @@
     }
     return text;
   }
-  async function readProblem(response) {
+  async function readProblem(response, signal) {
     const { headers } = response;
-    const text = await peek(response);
+    const text = await peek(response, signal);
     const body = parseObject(text);
     const ms = body?.retryAfterMs ?? parseFloat(headers.get("retry-after") ?? "") * 1e3;
     const { error, errors, result } = body ?? {};
@@ -290,6 +292,8 @@
   // src/recover.ts
   var idempotent = /^(GET|HEAD|OPTIONS|PUT|DELETE|TRACE)$/i;
   var longestWaitMs = 3e4;
+  var lookMs = 1e3;
+  var { signal: never } = new AbortController();
   function mayRefuse(status, { authWords }) {
     return status === 401 || status === 403 || !!authWords && status >= 200 && status < 300;
   }
@@ -322,7 +326,7 @@
         const status = request.status(answer);
         if (!held) return answer;
         const refusal = status === 401 || status === 403;
-        const problem = mayRefuse(status, settings()) ? await until(signal, readProblem(request.view(answer))) : null;
+        const problem = mayRefuse(status, settings()) ? await until(signal, core.within(lookMs, never, (soon) => readProblem(request.view(answer), soon))) : null;
         const worded = !!problem && status !== 401 && !problem.code && !problem.error && speaksOfToken(problem.message, settings().authWords);
         if (!problem || !(refusal || worded)) {
           guard.accepted();
@@ -379,6 +383,7 @@
             log(`Error during refresh: ${error.message}`);
             if (error.code === "budget_spent") blocked("budget");
             if (error.code === "breaker_open") blocked("breaker");
+            if (status === 403) guard.spend("");
             return answer;
           }
           attempted = replayed = true;
@@ -814,26 +819,46 @@
   var ofNews = (trigger) => /^(ev|cl)/.test(trigger);
   var budget = 3;
   var windowMs = 3e5;
+  var restMs = 8e3;
+  var forgetMs = 6e4;
   var breakAfter = 2;
   function createGuard(core, ring, auto) {
     const budgetKey = `keyturn:budget:${ring}`;
     const claimsKey = `keyturn:403:${ring}`;
+    const silenceKey = `keyturn:silence:${ring}`;
     let refusals = 0;
     let last = 0;
     let openUntil = 0;
     const open = () => core.now() < openUntil;
+    const silence = () => {
+      const [times = 0, until2 = 0] = core.read("localStorage", silenceKey).split(" ").map(Number);
+      const leftMs = until2 - core.wall();
+      return Math.abs(leftMs) <= forgetMs ? [times, leftMs] : [0, 0];
+    };
     return {
       open,
+      silence,
+      asked(answered, atLeastMs) {
+        let note = "";
+        if (!answered) {
+          const times = silence()[0] + 1;
+          const ownMs = (1 + core.roll()) * Math.min(restMs / 2, 500 * 2 ** times);
+          note = `${times} ${core.wall() + Math.min(Math.max(ownMs, atLeastMs ?? 0), forgetMs)}`;
+        }
+        core.write("localStorage", silenceKey, note);
+      },
       admit(trigger) {
         if ((ofFailure(trigger) || ofNews(trigger)) && !auto()) {
           throw new KeyturnError("auto_refresh_off", "automatic refresh is off (autoRefreshOnError): refresh by hand");
         }
-        if (!ofFailure(trigger)) return;
+        if (!ofFailure(trigger)) return () => {
+        };
         if (open()) throw new KeyturnError("breaker_open", "new tokens are being refused: no refresh for five minutes");
         const wall = core.wall();
         const spent = core.read("localStorage", budgetKey).split(" ").filter((at) => +at > wall - windowMs && +at <= wall);
         if (spent.length >= budget) throw new KeyturnError("budget_spent", "three refreshes after failures within five minutes: no more for now");
         core.write("localStorage", budgetKey, [...spent, wall].join(" "));
+        return () => core.write("localStorage", budgetKey, core.read("localStorage", budgetKey).split(" ").filter((at) => +at !== wall).join(" "));
       },
       refused(generation) {
         if (generation !== last && ++refusals >= breakAfter) openUntil = core.now() + windowMs;
@@ -962,14 +987,14 @@
       const next2 = due()[0];
       if (!next2 || running) return;
       cancel = core.after(next2[0] - now(), () => {
-        if (core.scope.document.visibilityState !== "hidden") void run(next2[1]);
+        if (core.scope.document.visibilityState !== "hidden") void run(next2[1], true);
       });
     };
-    const run = async (trigger) => {
+    const run = async (trigger, timed = false) => {
       running = true;
       if (trigger === "expiry") expiryAt = now();
       else quietUntil = now() + gap;
-      const won = await refresh(trigger);
+      const won = await refresh(trigger, timed);
       running = false;
       if (!won) retryAt = now() + gapMs + jittered(core.roll(), ++failures, gapMs);
       arm();
@@ -1018,6 +1043,9 @@
         arm();
       },
       look: arm,
+      soon() {
+        if (!running && now() >= retryAt) void run("expiry");
+      },
       current: () => state,
       stale,
       plannedMs() {
@@ -1033,6 +1061,7 @@
   // src/refresher.ts
   var fetchMs = 1e4;
   var attempts = 3;
+  var wished = (trigger) => /^(ma|si)/.test(trigger);
   var signedOut = () => new KeyturnError("signed_out", "the user has signed out");
   function createRefresher(core, vault, guard, tabs, ask, told2) {
     let flight = null;
@@ -1040,14 +1069,18 @@
     let grip = new AbortController();
     let asleep = null;
     let wake;
+    let pressed = false;
+    let hurry;
     const newer = (used) => {
       const held = vault.held();
       return held && held.generation > used && vault.leftMs() > 0 ? held : null;
     };
     const fly = async (trigger, used) => {
       const { signal } = life;
-      let failures = 0;
-      let counted = false;
+      const [before] = guard.silence();
+      let takeBack;
+      let asked = false;
+      const inVain = (times) => times > before && times >= attempts;
       const fail = (phase, reason, error) => {
         told2({ phase, trigger, code: reason }, error);
         throw error;
@@ -1057,9 +1090,12 @@
         signal.throwIfAborted();
         const there = newer(used);
         if (there) return there;
-        if (!counted) guard.admit(trigger);
-        if (!counted) told2({ phase: "started", trigger });
-        counted = true;
+        const [times, leftMs] = guard.silence();
+        if (!pressed && (leftMs > 0 || inVain(times))) return null;
+        takeBack ??= guard.admit(trigger);
+        if (!asked) told2({ phase: "started", trigger });
+        asked = true;
+        pressed = false;
         const held = vault.held();
         const patient = held && vault.leftMs() > 0 && !ofFailure(trigger);
         const askedAt = core.wall();
@@ -1082,26 +1118,32 @@
           got = { code: "network" };
         }
         signal.throwIfAborted();
-        if ("claims" in got) {
-          told2({ phase: counted ? "done" : "skipped", trigger });
+        if (got && "claims" in got) {
+          guard.asked(true);
+          told2({ phase: asked ? "done" : "skipped", trigger });
           return got;
         }
-        const { code = "", retryAfterMs } = got;
-        if (got.ended) fail("ended", code, new KeyturnError("session_ended", `the session is over (${code}): sign in again`));
-        let waitMs = (retryAfterMs || 1e3) * (1 + core.roll() / 2);
-        if (!got.busy) {
-          if (got.lasting || ++failures >= attempts) {
-            fail("failed", code, new KeyturnError("refresh_failed", `refresh token: the endpoint answered ${code}`));
-          }
-          waitMs = Math.max(jittered(core.roll(), failures), retryAfterMs ?? 0);
+        const { code = "network", ended, busy: busy2, lasting, retryAfterMs } = got ?? {};
+        if (got) guard.asked(!!(ended || busy2 || lasting), retryAfterMs);
+        if (ended) fail("ended", code, new KeyturnError("session_ended", `the session is over (${code}): sign in again`));
+        const [times, leftMs] = guard.silence();
+        if (!busy2 && (lasting || (got ? times >= attempts : inVain(times)))) {
+          if (!lasting) takeBack?.();
+          fail("failed", code, new KeyturnError("refresh_failed", `refresh token: the endpoint answered ${code}`));
         }
+        const waitMs = busy2 ? (retryAfterMs || 1e3) * (1 + core.roll() / 2) : leftMs;
         told2({ phase: "waiting", trigger, waitMs });
-        await core.pause(waitMs, signal);
+        const pause = core.pause(waitMs, signal);
+        await (busy2 ? pause : Promise.race([pause, new Promise((resolve) => hurry = resolve)]));
       }
     };
     return {
       async refresh(trigger, used = vault.held()?.generation ?? 0) {
         if (ofFailure(trigger) && vault.signedOut()) throw signedOut();
+        if (wished(trigger)) {
+          pressed = true;
+          hurry?.();
+        }
         for (; ; ) {
           const there = newer(used);
           if (there) return there;
@@ -1363,7 +1405,7 @@
       leave: () => post(null, { left: vault.forgotten() }),
       async ask(signal) {
         if (!channel) return;
-        post(vault.last(), {});
+        post(vault.held(), {});
         await Promise.race([core.pause(askMs, signal), new Promise((resolve) => answered = resolve)]);
       },
       async exclusively(signal, job) {
@@ -1382,7 +1424,7 @@
 
   // src/vault.ts
   var lead = (leftMs) => Math.min(3e5, (leftMs ?? Infinity) / 2);
-  function createVault(core, changed2) {
+  function createVault(core, changed) {
     let held = null;
     let last = null;
     let generation = 0;
@@ -1392,7 +1434,6 @@
     const leftMs = () => held ? held.receivedAt + (held.ttlMs ?? Infinity) - core.now() : 0;
     return {
       held: () => held,
-      last: () => last,
       login: () => login,
       forgotten: () => forgotten,
       signedOut: () => out,
@@ -1423,7 +1464,7 @@
           wallAt: Math.max(wallAt, forgotten + 1),
           generation: ++generation
         };
-        changed2(held);
+        changed(held);
         return held;
       },
       learn(of, key2, ttlMs) {
@@ -1433,14 +1474,14 @@
       },
       drop() {
         held = null;
-        changed2(null);
+        changed(null);
       },
       forget(at) {
         forgotten = Math.max(forgotten + 1, at);
         login++;
         out = true;
         held = last = null;
-        changed2(null);
+        changed(null);
       }
     };
   }
@@ -1566,8 +1607,8 @@
       core,
       vault,
       browserId,
-      (trigger) => {
-        if (trigger === "expiry") {
+      (trigger, timed) => {
+        if (timed && trigger === "expiry") {
           log("[AuthContext] Refresh timer triggered");
           log("[AuthContext] Attempting silent token refresh");
         }
@@ -1597,12 +1638,12 @@
           planner.claims(frame);
         } else if (type === "state" && (!ring || frame.ring === ring)) {
           const before = planner.current();
-          if (!planner.state(frame)) return;
-          if (before) guard.renew();
-          if (before && before.key !== frame.key) {
+          if (before && frame.rev > before.rev && before.key !== frame.key) {
             log(`event ${frame.ring}/${frame.rev}: JWT key ${before.kid} → ${frame.kid}`);
             guard.spend("");
           }
+          if (!planner.state(frame)) return;
+          if (before) guard.renew();
           emit("state", frame);
         } else if (type === "error") {
           happen({ what: "outdated", code: frame.code, message: "" });
@@ -1632,8 +1673,7 @@
       const soon = Math.min(settings.refreshThreshold, (held?.ttlMs ?? cacheTimeout) / 2);
       const helpless = options.manual && !settings.refresh && !getToken;
       const enough = held && leftMs >= (patient ? soon : lastMomentMs);
-      if (enough && leftMs < soon) refresh("expiry").catch(() => {
-      });
+      if (enough && leftMs < soon) planner.soon();
       if (enough || helpless || !held && (getToken || vault.signedOut())) return { held, sound: true };
       const mine = vault.login();
       try {
@@ -2099,7 +2139,7 @@
   }
 
   // src/notice/claim.ts
-  function createClaim(name3, page, changed2, dismissed, me = 1 - Math.random()) {
+  function createClaim(name3, page, changed, dismissed, me = 1 - Math.random()) {
     let wanted = false;
     let elsewhere = 0;
     let up = false;
@@ -2111,7 +2151,7 @@
     const mine = () => wanted && !elsewhere && page.visibilityState !== "hidden";
     const settle = () => {
       if (mine() !== up) channel?.postMessage((up = !up) ? me : -me);
-      changed2();
+      changed();
     };
     const look = () => {
       elsewhere = 0;
@@ -2218,42 +2258,41 @@
 
   // src/notice/style.ts
   var style = `
-:host{all:initial;color-scheme:light dark;position:fixed;inset:auto;inset-block-end:16px;inset-inline-end:16px;inline-size:var(--keyturn-width,31rem);max-inline-size:calc(100vw - 32px);max-block-size:calc(100dvh - 32px);overflow:auto;z-index:2147483647;font:14px/1.5 var(--keyturn-font,system-ui,sans-serif);border-radius:var(--r);box-shadow:0 6px 28px #0004;
---bg:var(--keyturn-bg,light-dark(#fff,#1f2126));--fg:var(--keyturn-fg,light-dark(#1b1d22,#eceef2));--accent:var(--keyturn-accent,light-dark(#0b57d0,#a8c7fa));--tone:var(--keyturn-warning,light-dark(#b25e00,#ffb95c));--danger:var(--keyturn-danger,light-dark(#b3261e,#ff9c93));--r:var(--keyturn-radius,8px);--line:1px solid color-mix(in srgb,var(--fg) 25%,var(--bg))}
+:host{all:initial;color-scheme:light dark;position:fixed;inset-block:auto 16px;inset-inline:auto 16px;width:var(--keyturn-width,512px);max-width:calc(100vw - 32px);max-height:calc(100dvh - 32px);overflow:auto;z-index:2147483647;font:14px/1.5 var(--keyturn-font,system-ui,sans-serif);border-radius:var(--r);box-shadow:0 6px 28px #0004;--bg:var(--keyturn-bg,light-dark(#fff,#1f2126));--fg:var(--keyturn-fg,light-dark(#1b1d22,#eceef2));--accent:var(--keyturn-accent,light-dark(#0b57d0,#a8c7fa));--tone:var(--keyturn-warning,light-dark(#b25e00,#ffb95c));--danger:var(--keyturn-danger,light-dark(#b3261e,#ff9c93));--r:var(--keyturn-radius,8px);--line:1px solid color-mix(in srgb,var(--fg) 25%,var(--bg))}
 :host([placement^=top]){inset-block:16px auto}
 :host([placement$=start]){inset-inline:16px auto}
-:host([placement$=center]){inset-inline:16px;margin-inline:auto}
+:host([placement$=center]){inset-inline:16px;margin:auto}
 *{box-sizing:border-box;margin:0;font:inherit}
 [hidden]{display:none!important}
 section{position:relative;padding:16px 18px;color:var(--fg);background:var(--bg);border:var(--line);border-inline-start:5px solid var(--tone);border-radius:var(--r);outline:0;overflow-wrap:anywhere}
 section:not([data-view]){opacity:0}
 [data-view=success]{--tone:var(--keyturn-success,light-dark(#146c2e,#6dd58c))}
 [data-view=denied],[data-view=failed]{--tone:var(--danger)}
-h2{font-weight:600;font-size:16px;padding-inline-end:28px}
+h2,h3,strong,[aria-current]{font-weight:600}
+h2{font-size:16px;padding-inline-end:28px}
 [data-view=success] h2{color:var(--tone)}
-h3,strong,[aria-current]{font-weight:600}
-p,h3{margin-block-start:8px}
-.box{margin-block-start:12px;padding:8px 12px;border:1px solid var(--danger);border-radius:var(--r)}
+p,h3{margin-top:8px}
+.box{margin-top:12px;padding:8px 12px;border:1px solid var(--danger);border-radius:var(--r)}
 .box p{margin:0}
 kbd{font:.9em monospace;padding:1px 5px;border:var(--line);border-radius:4px;white-space:nowrap;unicode-bidi:isolate;direction:ltr}
-.row{display:flex;flex-wrap:wrap;gap:8px;margin-block:12px 4px;align-items:center}
-button{min-block-size:34px;padding:5px 12px;border:var(--line);border-radius:var(--r);cursor:pointer;color:inherit;background:none}
+.row{display:flex;flex-wrap:wrap;gap:8px;margin:12px 0 4px;align-items:center}
+button{min-height:34px;padding:5px 12px;border:var(--line);border-radius:var(--r);cursor:pointer;color:inherit;background:none}
 button:hover{border-color:currentcolor}
 button:disabled{opacity:.65;cursor:default}
 .primary{color:var(--keyturn-on-accent,light-dark(#fff,#062e6f));background:var(--accent)}
 :focus-visible{outline:2px solid var(--accent);outline-offset:2px}
-.x{position:absolute;inset-block-start:10px;inset-inline-end:10px;inline-size:34px;padding:0;border-color:#0000;font-size:20px;line-height:1}
+.x{position:absolute;top:10px;inset-inline-end:10px;width:34px;padding:0;border-color:#0000;font-size:20px;line-height:1}
 .link,a{color:var(--accent)}
 .link{border:0;padding:0}
 [aria-expanded=true] span{display:inline-block;rotate:180deg}
 ul{padding-inline-start:20px}
-textarea{inline-size:100%;block-size:6em;font:12px monospace;color:inherit;background:none}
+textarea{width:100%;height:6em;font:12px monospace;color:inherit;background:none}
 .sr{position:absolute;clip-path:inset(50%)}
-.spin::before{content:"";display:inline-block;inline-size:.8em;block-size:.8em;margin-inline-end:.5em;border:2px solid;border-inline-end-color:#0000;border-radius:50%}
+.spin::before{content:"";display:inline-block;width:.8em;height:.8em;margin-inline-end:.5em;vertical-align:-.1em;border:2px solid;border-inline-end-color:#0000;border-radius:50%}
 @media (prefers-reduced-motion:no-preference){.spin::before{animation:s 1s linear infinite}[data-view]{animation:c .2s}}
 @keyframes s{to{rotate:1turn}}
-@keyframes c{from{opacity:0;translate:0 8px}}
-@media (max-width:30rem){:host,:host([placement]){inset-inline:8px;inline-size:auto;max-inline-size:none}.actions button{flex:1 1 auto;min-block-size:44px}}
+@keyframes c{0%{opacity:0;translate:0 8px}}
+@media (max-width:30rem){:host,:host([placement]){inset-inline:8px;width:auto;max-width:none}.actions button{flex:auto;min-height:44px}}
 @media print{:host{display:none}}`;
 
   // src/notice/panel.ts
@@ -2269,7 +2308,7 @@ textarea{inline-size:100%;block-size:6em;font:12px monospace;color:inherit;backg
       made.append(...inner);
       return made;
     };
-    const button = (part, text, onclick) => make("button", `button ${part}`, { type: "button", onclick, textContent: text });
+    const button = (part, text, onclick) => make("button", `button ${part}`, { type: "button", onclick }, text);
     const host = page.createElement(tag);
     host.popover = "manual";
     Object.assign(host, { lang, dir });
@@ -2284,7 +2323,7 @@ textarea{inline-size:100%;block-size:6em;font:12px monospace;color:inherit;backg
     const hard = button("hard", texts2.hard, clicks.hard);
     const logout = button("logout", texts2.logout, clicks.logout ?? clicks.dismiss);
     const dismiss = button("dismiss", texts2.dismiss, clicks.dismiss);
-    const close = make("button", "x", { type: "button", onclick: clicks.dismiss, ariaLabel: texts2.close, textContent: "×" });
+    const close = make("button", "x", { type: "button", onclick: clicks.dismiss, ariaLabel: texts2.close }, "×");
     const more = make("button", "link", { type: "button", onclick: clicks.toggle }, `${texts2.more} `, make("span", "", { ariaHidden: "true" }, "▼"));
     const area = make("textarea", "", { readOnly: true, hidden: true, ariaLabel: texts2.copy, dir: "ltr" });
     const copy = button("copy", texts2.copy, async () => {
@@ -2333,13 +2372,13 @@ textarea{inline-size:100%;block-size:6em;font:12px monospace;color:inherit;backg
       panel.dataset.view = now;
       panel.ariaLabel = good2 ? texts2.done : denied ? texts2.denied : texts2.title;
       say(alert, good2 ? [] : [
-        make("h2", "title", { textContent: panel.ariaLabel }),
-        make("p", "text", { textContent: denied ? detail || texts2.deniedBody : texts2.body }),
+        make("h2", "title", {}, panel.ariaLabel),
+        make("p", "text", {}, denied ? detail || texts2.deniedBody : texts2.body),
         ...warns && state.hard ? [make("p", "prompt", {}, `${texts2.prompt} `, keys[platformOf(win.navigator)].lastChild.cloneNode(true))] : [],
-        ...error ? [make("div", "box", {}, make("strong", "", {}, texts2.failed), make("p", "", { textContent: error }))] : [],
-        ...state.unsaved ? [make("div", "box", { textContent: texts2.unsaved })] : []
+        ...error ? [make("div", "box", {}, make("strong", "", {}, texts2.failed), make("p", "", {}, error))] : [],
+        ...state.unsaved ? [make("div", "box", {}, texts2.unsaved)] : []
       ]);
-      say(status, good2 ? [make("h2", "title", { textContent: texts2.done }), make("p", "text", { textContent: texts2.doneBody })] : busy2 ? [texts2.refreshing] : []);
+      say(status, good2 ? [make("h2", "title", {}, texts2.done), make("p", "text", {}, texts2.doneBody)] : busy2 ? [texts2.refreshing] : []);
       status.className = busy2 ? "sr" : "";
       refresh.textContent = busy2 === "refresh" ? texts2.refreshing : texts2.refresh;
       refresh.classList.toggle("spin", busy2 === "refresh");
@@ -2495,12 +2534,18 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
   // src/notice/unsaved.ts
   function watchUnsaved(page) {
     const touched = /* @__PURE__ */ new Set();
+    const sent = /* @__PURE__ */ new WeakMap();
     const edited = (event) => {
       for (const old of touched) if (!old.isConnected) touched.delete(old);
       touched.add(event.composedPath()[0]);
     };
-    const settled = (event) => {
-      for (const old of touched) if (event.target.contains(old)) touched.delete(old);
+    const settled = ({ type, target }) => {
+      const form = target;
+      for (const field of [...touched, ...form.elements]) {
+        if (field.form !== form && !form.contains(field)) continue;
+        touched.delete(field);
+        if (type === "submit") sent.set(field, field.value);
+      }
     };
     const listen = (on) => {
       page[on]("input", edited, true);
@@ -2509,16 +2554,16 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
     };
     listen("addEventListener");
     return {
-      any: () => [...touched].some((field) => field.isConnected && (changed(field) || filled(field))) || [...page.querySelectorAll("input,textarea,select")].some(changed),
+      any: () => [...touched].some((field) => field.isConnected && (chosen(field) || rewritten(field) || filled(field))) || [...page.querySelectorAll("input,textarea")].some((field) => rewritten(field) && sent.get(field) !== field.value),
       stop: () => listen("removeEventListener")
     };
   }
-  var filled = ({ type, value, textContent }) => !/checkbox|radio|search/.test(type) && (value ?? textContent) !== "";
-  function changed({ type, value, defaultValue, checked, defaultChecked, options }) {
-    if (!options) return checked !== defaultChecked || value !== defaultValue && !/checkbox|radio|search|range|color/.test(type);
+  var filled = ({ type, value, textContent }) => !/checkbox|radio|search|select/.test(type) && (value ?? textContent) !== "";
+  var rewritten = ({ type, value, defaultValue }) => value !== defaultValue && !/checkbox|radio|search|select|range|color/.test(type);
+  function chosen({ type, checked, defaultChecked, options = [] }) {
     const all = [...options];
-    const given = all.some((o) => o.defaultSelected);
-    return all.some((o, i) => given ? o.selected !== o.defaultSelected : o.selected && i > 0);
+    const given = type !== "select-one" || all.some((o) => o.defaultSelected);
+    return checked !== defaultChecked || all.some((o, i) => o.selected !== (given ? o.defaultSelected : !i));
   }
 
   // src/notice/index.ts
@@ -2769,16 +2814,16 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
           status: (status) => status,
           view: (status) => viewed(this, status)
         }).then((status) => {
-          if (!call.held || call.done) return;
-          finish(this, call);
-          for (const state of [2, 3, 4]) {
-            if (calls.get(this) !== call) return;
+          if (!call.held) return;
+          for (const [state, name3] of [[2, types2[0]], [3, types2[0]], [3, "progress"]]) {
+            if (call.done) return;
             show(this, state, status);
-            tell(this, call, types2[0], ...state === 3 ? ["progress"] : []);
+            tell(this, call, name3);
           }
-          if (calls.get(this) !== call) return;
+          if (call.done) return;
+          finish(this, call);
           show(this);
-          tell(this, call, "load", "loadend");
+          tell(this, call, types2[0], "load", "loadend");
         }, () => end(this, call, "error"));
       },
       abort() {

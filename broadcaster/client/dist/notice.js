@@ -1,6 +1,6 @@
 import {
   mountNotice
-} from "./shared-H6DALYIS.js";
+} from "./shared-NHUMB5SY.js";
 import "./shared-FPVI63QI.js";
 export {
   mountNotice

@@ -8,8 +8,9 @@ import type { Keyturn } from './keyturn.js';
  * Has requests of an axios instance to the client's origins carry the token and recover: one refresh, one replay.
  * Interceptors and transformers of the app run once a request and see only the answer that is for them; several
  * instances share one refresh. `_attemptedRefresh: true` in a request's options forbids it a refresh. A streamed
- * body is never sent twice. Where the page's own XMLHttpRequest has been patched (installXhr, or the script tag's
- * data-origins) that one does it, and this stands back. Returns the function that takes it back.
+ * body is never sent twice, and a `timeout` is each attempt's own. Where the page's own XMLHttpRequest has been
+ * patched (installXhr, or the script tag's data-origins) that one does it, and this stands back. Returns the function
+ * that takes it back.
  *
  * ```ts
  * const stop = installAxios(keyturn, axios.create({ baseURL: 'https://api.example.com' }))

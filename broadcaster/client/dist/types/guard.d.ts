@@ -6,10 +6,15 @@ export declare const ofFailure: (trigger: Trigger) => boolean;
 /**
  * What keeps a failure from becoming a loop: the budget of refreshes that failures cause, the breaker that
  * opens when new tokens are refused, and the memory of the claims that a 403 has already been refreshed for.
+ * An endpoint that does not answer is no loop; it spends nothing, and is asked ever less often.
  */
 export interface Guard {
-    /** Counts a refresh that is about to happen; throws when a failure may not cause it. */
-    admit(trigger: Trigger): void;
+    /** Counts a refresh that is about to happen; throws when a failure may not cause it. Calling the result takes the count back. */
+    admit(trigger: Trigger): () => void;
+    /** How often in a row the endpoint has not answered, in all tabs of the browser together, and for how many ms more it is left alone. */
+    silence(): readonly [times: number, leftMs: number];
+    /** Notes that it has answered, or that it has not and is to be left alone for atLeastMs or longer. */
+    asked(answered: boolean, atLeastMs?: number | null): void;
     /** A token of this generation was refused although it was fresh. */
     refused(generation: number): void;
     /** A token was accepted. */

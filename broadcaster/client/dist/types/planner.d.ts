@@ -11,6 +11,8 @@ export interface Planner {
     token(fresh: boolean): void;
     /** Does what is due: after a wake, or when the page is seen again. */
     look(): void;
+    /** Replaces a token that is used though its end is near; not while that has just failed. */
+    soon(): void;
     /** The ring's state that counts; null before the first. */
     current(): State | null;
     /** Whether that state asks to replace the token in use. */
@@ -21,8 +23,8 @@ export interface Planner {
     serverTime(nowMs: number): void;
 }
 /**
- * refresh must not reject, and says whether a token came of it; planned hears of each slot and of the end of each
- * token; gaveUp is called when the issuer has answered twice with the old key; auto says whether news of the ring
- * may cause refreshes.
+ * refresh must not reject, and says whether a token came of it; timed: its moment has come. planned hears of each
+ * slot and of the end of each token; gaveUp is called when the issuer has answered twice with the old key; auto says
+ * whether news of the ring may cause refreshes.
  */
-export declare function createPlanner(core: Core, vault: Vault, browserId: string, refresh: (trigger: Trigger) => Promise<boolean>, planned: (trigger: Trigger, ms: number) => void, gaveUp: () => void, auto: () => boolean): Planner;
+export declare function createPlanner(core: Core, vault: Vault, browserId: string, refresh: (trigger: Trigger, timed: boolean) => Promise<boolean>, planned: (trigger: Trigger, ms: number) => void, gaveUp: () => void, auto: () => boolean): Planner;

@@ -17,4 +17,4 @@ export declare const legible: (type: string | null) => boolean;
  * Reads what an answer says of an error, without consuming it: whoever gets the response can still read its body.
  * Of an answer that says it went well only an `error` in its body is one, as JSON-RPC, GraphQL and tool calls have it.
  */
-export declare function readProblem(response: Response): Promise<Problem>;
+export declare function readProblem(response: Response, signal?: AbortSignal): Promise<Problem>;

@@ -9,7 +9,7 @@ export interface Refresher {
     /**
      * A token newer than generation `used`, by default the present one. Callers at the same time share one attempt.
      * Waits out a busy server for as long as it takes; rejects with a KeyturnError when the session is over, the
-     * user has signed out, the guard refuses, or the third attempt has failed.
+     * user has signed out, the guard refuses, or the endpoint has not answered this browser three times in a row.
      */
     refresh(trigger: Trigger, used?: number): Promise<Held>;
     /** Ends what is under way: the user is gone. */

@@ -37,8 +37,6 @@ export interface Vault {
     take(answer: Answer, wallAt: number, from: Bearer): Held | null;
     /** Adds what the server told of the token of a generation: its key, and the life it has left at most. */
     learn(generation: number, key: string, ttlMs: number): void;
-    /** The token in use, or the one that was dropped: whoever brings another is measured by it. */
-    last(): Held | null;
     /** Lets go of the token; the user stays. */
     drop(): void;
     /** Forgets the token. Whatever was asked for before at (Unix ms) is refused from now on. */

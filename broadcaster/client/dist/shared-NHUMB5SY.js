@@ -3,7 +3,7 @@ import {
 } from "./shared-FPVI63QI.js";
 
 // src/notice/claim.ts
-function createClaim(name, page, changed2, dismissed, me = 1 - Math.random()) {
+function createClaim(name, page, changed, dismissed, me = 1 - Math.random()) {
   let wanted = false;
   let elsewhere = 0;
   let up = false;
@@ -15,7 +15,7 @@ function createClaim(name, page, changed2, dismissed, me = 1 - Math.random()) {
   const mine = () => wanted && !elsewhere && page.visibilityState !== "hidden";
   const settle = () => {
     if (mine() !== up) channel?.postMessage((up = !up) ? me : -me);
-    changed2();
+    changed();
   };
   const look = () => {
     elsewhere = 0;
@@ -122,42 +122,41 @@ function view({ panel, busy, error, hard }) {
 
 // src/notice/style.ts
 var style = `
-:host{all:initial;color-scheme:light dark;position:fixed;inset:auto;inset-block-end:16px;inset-inline-end:16px;inline-size:var(--keyturn-width,31rem);max-inline-size:calc(100vw - 32px);max-block-size:calc(100dvh - 32px);overflow:auto;z-index:2147483647;font:14px/1.5 var(--keyturn-font,system-ui,sans-serif);border-radius:var(--r);box-shadow:0 6px 28px #0004;
---bg:var(--keyturn-bg,light-dark(#fff,#1f2126));--fg:var(--keyturn-fg,light-dark(#1b1d22,#eceef2));--accent:var(--keyturn-accent,light-dark(#0b57d0,#a8c7fa));--tone:var(--keyturn-warning,light-dark(#b25e00,#ffb95c));--danger:var(--keyturn-danger,light-dark(#b3261e,#ff9c93));--r:var(--keyturn-radius,8px);--line:1px solid color-mix(in srgb,var(--fg) 25%,var(--bg))}
+:host{all:initial;color-scheme:light dark;position:fixed;inset-block:auto 16px;inset-inline:auto 16px;width:var(--keyturn-width,512px);max-width:calc(100vw - 32px);max-height:calc(100dvh - 32px);overflow:auto;z-index:2147483647;font:14px/1.5 var(--keyturn-font,system-ui,sans-serif);border-radius:var(--r);box-shadow:0 6px 28px #0004;--bg:var(--keyturn-bg,light-dark(#fff,#1f2126));--fg:var(--keyturn-fg,light-dark(#1b1d22,#eceef2));--accent:var(--keyturn-accent,light-dark(#0b57d0,#a8c7fa));--tone:var(--keyturn-warning,light-dark(#b25e00,#ffb95c));--danger:var(--keyturn-danger,light-dark(#b3261e,#ff9c93));--r:var(--keyturn-radius,8px);--line:1px solid color-mix(in srgb,var(--fg) 25%,var(--bg))}
 :host([placement^=top]){inset-block:16px auto}
 :host([placement$=start]){inset-inline:16px auto}
-:host([placement$=center]){inset-inline:16px;margin-inline:auto}
+:host([placement$=center]){inset-inline:16px;margin:auto}
 *{box-sizing:border-box;margin:0;font:inherit}
 [hidden]{display:none!important}
 section{position:relative;padding:16px 18px;color:var(--fg);background:var(--bg);border:var(--line);border-inline-start:5px solid var(--tone);border-radius:var(--r);outline:0;overflow-wrap:anywhere}
 section:not([data-view]){opacity:0}
 [data-view=success]{--tone:var(--keyturn-success,light-dark(#146c2e,#6dd58c))}
 [data-view=denied],[data-view=failed]{--tone:var(--danger)}
-h2{font-weight:600;font-size:16px;padding-inline-end:28px}
+h2,h3,strong,[aria-current]{font-weight:600}
+h2{font-size:16px;padding-inline-end:28px}
 [data-view=success] h2{color:var(--tone)}
-h3,strong,[aria-current]{font-weight:600}
-p,h3{margin-block-start:8px}
-.box{margin-block-start:12px;padding:8px 12px;border:1px solid var(--danger);border-radius:var(--r)}
+p,h3{margin-top:8px}
+.box{margin-top:12px;padding:8px 12px;border:1px solid var(--danger);border-radius:var(--r)}
 .box p{margin:0}
 kbd{font:.9em monospace;padding:1px 5px;border:var(--line);border-radius:4px;white-space:nowrap;unicode-bidi:isolate;direction:ltr}
-.row{display:flex;flex-wrap:wrap;gap:8px;margin-block:12px 4px;align-items:center}
-button{min-block-size:34px;padding:5px 12px;border:var(--line);border-radius:var(--r);cursor:pointer;color:inherit;background:none}
+.row{display:flex;flex-wrap:wrap;gap:8px;margin:12px 0 4px;align-items:center}
+button{min-height:34px;padding:5px 12px;border:var(--line);border-radius:var(--r);cursor:pointer;color:inherit;background:none}
 button:hover{border-color:currentcolor}
 button:disabled{opacity:.65;cursor:default}
 .primary{color:var(--keyturn-on-accent,light-dark(#fff,#062e6f));background:var(--accent)}
 :focus-visible{outline:2px solid var(--accent);outline-offset:2px}
-.x{position:absolute;inset-block-start:10px;inset-inline-end:10px;inline-size:34px;padding:0;border-color:#0000;font-size:20px;line-height:1}
+.x{position:absolute;top:10px;inset-inline-end:10px;width:34px;padding:0;border-color:#0000;font-size:20px;line-height:1}
 .link,a{color:var(--accent)}
 .link{border:0;padding:0}
 [aria-expanded=true] span{display:inline-block;rotate:180deg}
 ul{padding-inline-start:20px}
-textarea{inline-size:100%;block-size:6em;font:12px monospace;color:inherit;background:none}
+textarea{width:100%;height:6em;font:12px monospace;color:inherit;background:none}
 .sr{position:absolute;clip-path:inset(50%)}
-.spin::before{content:"";display:inline-block;inline-size:.8em;block-size:.8em;margin-inline-end:.5em;border:2px solid;border-inline-end-color:#0000;border-radius:50%}
+.spin::before{content:"";display:inline-block;width:.8em;height:.8em;margin-inline-end:.5em;vertical-align:-.1em;border:2px solid;border-inline-end-color:#0000;border-radius:50%}
 @media (prefers-reduced-motion:no-preference){.spin::before{animation:s 1s linear infinite}[data-view]{animation:c .2s}}
 @keyframes s{to{rotate:1turn}}
-@keyframes c{from{opacity:0;translate:0 8px}}
-@media (max-width:30rem){:host,:host([placement]){inset-inline:8px;inline-size:auto;max-inline-size:none}.actions button{flex:1 1 auto;min-block-size:44px}}
+@keyframes c{0%{opacity:0;translate:0 8px}}
+@media (max-width:30rem){:host,:host([placement]){inset-inline:8px;width:auto;max-width:none}.actions button{flex:auto;min-height:44px}}
 @media print{:host{display:none}}`;
 
 // src/notice/panel.ts
@@ -173,7 +172,7 @@ function createPanel(page, { texts, lang, dir }, contact, placement, clicks) {
     made.append(...inner);
     return made;
   };
-  const button = (part, text, onclick) => make("button", `button ${part}`, { type: "button", onclick, textContent: text });
+  const button = (part, text, onclick) => make("button", `button ${part}`, { type: "button", onclick }, text);
   const host = page.createElement(tag);
   host.popover = "manual";
   Object.assign(host, { lang, dir });
@@ -188,7 +187,7 @@ function createPanel(page, { texts, lang, dir }, contact, placement, clicks) {
   const hard = button("hard", texts.hard, clicks.hard);
   const logout = button("logout", texts.logout, clicks.logout ?? clicks.dismiss);
   const dismiss = button("dismiss", texts.dismiss, clicks.dismiss);
-  const close = make("button", "x", { type: "button", onclick: clicks.dismiss, ariaLabel: texts.close, textContent: "×" });
+  const close = make("button", "x", { type: "button", onclick: clicks.dismiss, ariaLabel: texts.close }, "×");
   const more = make("button", "link", { type: "button", onclick: clicks.toggle }, `${texts.more} `, make("span", "", { ariaHidden: "true" }, "▼"));
   const area = make("textarea", "", { readOnly: true, hidden: true, ariaLabel: texts.copy, dir: "ltr" });
   const copy = button("copy", texts.copy, async () => {
@@ -237,13 +236,13 @@ function createPanel(page, { texts, lang, dir }, contact, placement, clicks) {
     panel.dataset.view = now;
     panel.ariaLabel = good ? texts.done : denied ? texts.denied : texts.title;
     say(alert, good ? [] : [
-      make("h2", "title", { textContent: panel.ariaLabel }),
-      make("p", "text", { textContent: denied ? detail || texts.deniedBody : texts.body }),
+      make("h2", "title", {}, panel.ariaLabel),
+      make("p", "text", {}, denied ? detail || texts.deniedBody : texts.body),
       ...warns && state.hard ? [make("p", "prompt", {}, `${texts.prompt} `, keys[platformOf(win.navigator)].lastChild.cloneNode(true))] : [],
-      ...error ? [make("div", "box", {}, make("strong", "", {}, texts.failed), make("p", "", { textContent: error }))] : [],
-      ...state.unsaved ? [make("div", "box", { textContent: texts.unsaved })] : []
+      ...error ? [make("div", "box", {}, make("strong", "", {}, texts.failed), make("p", "", {}, error))] : [],
+      ...state.unsaved ? [make("div", "box", {}, texts.unsaved)] : []
     ]);
-    say(status, good ? [make("h2", "title", { textContent: texts.done }), make("p", "text", { textContent: texts.doneBody })] : busy ? [texts.refreshing] : []);
+    say(status, good ? [make("h2", "title", {}, texts.done), make("p", "text", {}, texts.doneBody)] : busy ? [texts.refreshing] : []);
     status.className = busy ? "sr" : "";
     refresh.textContent = busy === "refresh" ? texts.refreshing : texts.refresh;
     refresh.classList.toggle("spin", busy === "refresh");
@@ -399,12 +398,18 @@ function wording(language, own = {}) {
 // src/notice/unsaved.ts
 function watchUnsaved(page) {
   const touched = /* @__PURE__ */ new Set();
+  const sent = /* @__PURE__ */ new WeakMap();
   const edited = (event) => {
     for (const old of touched) if (!old.isConnected) touched.delete(old);
     touched.add(event.composedPath()[0]);
   };
-  const settled = (event) => {
-    for (const old of touched) if (event.target.contains(old)) touched.delete(old);
+  const settled = ({ type, target }) => {
+    const form = target;
+    for (const field of [...touched, ...form.elements]) {
+      if (field.form !== form && !form.contains(field)) continue;
+      touched.delete(field);
+      if (type === "submit") sent.set(field, field.value);
+    }
   };
   const listen = (on) => {
     page[on]("input", edited, true);
@@ -413,16 +418,16 @@ function watchUnsaved(page) {
   };
   listen("addEventListener");
   return {
-    any: () => [...touched].some((field) => field.isConnected && (changed(field) || filled(field))) || [...page.querySelectorAll("input,textarea,select")].some(changed),
+    any: () => [...touched].some((field) => field.isConnected && (chosen(field) || rewritten(field) || filled(field))) || [...page.querySelectorAll("input,textarea")].some((field) => rewritten(field) && sent.get(field) !== field.value),
     stop: () => listen("removeEventListener")
   };
 }
-var filled = ({ type, value, textContent }) => !/checkbox|radio|search/.test(type) && (value ?? textContent) !== "";
-function changed({ type, value, defaultValue, checked, defaultChecked, options }) {
-  if (!options) return checked !== defaultChecked || value !== defaultValue && !/checkbox|radio|search|range|color/.test(type);
+var filled = ({ type, value, textContent }) => !/checkbox|radio|search|select/.test(type) && (value ?? textContent) !== "";
+var rewritten = ({ type, value, defaultValue }) => value !== defaultValue && !/checkbox|radio|search|select|range|color/.test(type);
+function chosen({ type, checked, defaultChecked, options = [] }) {
   const all = [...options];
-  const given = all.some((o) => o.defaultSelected);
-  return all.some((o, i) => given ? o.selected !== o.defaultSelected : o.selected && i > 0);
+  const given = type !== "select-one" || all.some((o) => o.defaultSelected);
+  return checked !== defaultChecked || all.some((o, i) => o.selected !== (given ? o.defaultSelected : !i));
 }
 
 // src/notice/index.ts

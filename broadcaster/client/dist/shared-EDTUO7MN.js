@@ -7,7 +7,7 @@ import {
   jittered,
   readProblem,
   until
-} from "./shared-GD3JR32A.js";
+} from "./shared-7GSOKCYN.js";
 import {
   insides
 } from "./shared-FJSELP7O.js";
@@ -444,26 +444,46 @@ var ofFailure = (trigger) => /^(40|so)/.test(trigger);
 var ofNews = (trigger) => /^(ev|cl)/.test(trigger);
 var budget = 3;
 var windowMs = 3e5;
+var restMs = 8e3;
+var forgetMs = 6e4;
 var breakAfter = 2;
 function createGuard(core, ring, auto) {
   const budgetKey = `keyturn:budget:${ring}`;
   const claimsKey = `keyturn:403:${ring}`;
+  const silenceKey = `keyturn:silence:${ring}`;
   let refusals = 0;
   let last = 0;
   let openUntil = 0;
   const open = () => core.now() < openUntil;
+  const silence = () => {
+    const [times = 0, until2 = 0] = core.read("localStorage", silenceKey).split(" ").map(Number);
+    const leftMs = until2 - core.wall();
+    return Math.abs(leftMs) <= forgetMs ? [times, leftMs] : [0, 0];
+  };
   return {
     open,
+    silence,
+    asked(answered, atLeastMs) {
+      let note = "";
+      if (!answered) {
+        const times = silence()[0] + 1;
+        const ownMs = (1 + core.roll()) * Math.min(restMs / 2, 500 * 2 ** times);
+        note = `${times} ${core.wall() + Math.min(Math.max(ownMs, atLeastMs ?? 0), forgetMs)}`;
+      }
+      core.write("localStorage", silenceKey, note);
+    },
     admit(trigger) {
       if ((ofFailure(trigger) || ofNews(trigger)) && !auto()) {
         throw new KeyturnError("auto_refresh_off", "automatic refresh is off (autoRefreshOnError): refresh by hand");
       }
-      if (!ofFailure(trigger)) return;
+      if (!ofFailure(trigger)) return () => {
+      };
       if (open()) throw new KeyturnError("breaker_open", "new tokens are being refused: no refresh for five minutes");
       const wall = core.wall();
       const spent = core.read("localStorage", budgetKey).split(" ").filter((at) => +at > wall - windowMs && +at <= wall);
       if (spent.length >= budget) throw new KeyturnError("budget_spent", "three refreshes after failures within five minutes: no more for now");
       core.write("localStorage", budgetKey, [...spent, wall].join(" "));
+      return () => core.write("localStorage", budgetKey, core.read("localStorage", budgetKey).split(" ").filter((at) => +at !== wall).join(" "));
     },
     refused(generation) {
       if (generation !== last && ++refusals >= breakAfter) openUntil = core.now() + windowMs;
@@ -588,14 +608,14 @@ function createPlanner(core, vault, browserId, refresh, planned, gaveUp, auto) {
     const next = due()[0];
     if (!next || running) return;
     cancel = core.after(next[0] - now(), () => {
-      if (core.scope.document.visibilityState !== "hidden") void run(next[1]);
+      if (core.scope.document.visibilityState !== "hidden") void run(next[1], true);
     });
   };
-  const run = async (trigger) => {
+  const run = async (trigger, timed = false) => {
     running = true;
     if (trigger === "expiry") expiryAt = now();
     else quietUntil = now() + gap;
-    const won = await refresh(trigger);
+    const won = await refresh(trigger, timed);
     running = false;
     if (!won) retryAt = now() + gapMs + jittered(core.roll(), ++failures, gapMs);
     arm();
@@ -644,6 +664,9 @@ function createPlanner(core, vault, browserId, refresh, planned, gaveUp, auto) {
       arm();
     },
     look: arm,
+    soon() {
+      if (!running && now() >= retryAt) void run("expiry");
+    },
     current: () => state,
     stale,
     plannedMs() {
@@ -659,6 +682,7 @@ function createPlanner(core, vault, browserId, refresh, planned, gaveUp, auto) {
 // src/refresher.ts
 var fetchMs = 1e4;
 var attempts = 3;
+var wished = (trigger) => /^(ma|si)/.test(trigger);
 var signedOut = () => new KeyturnError("signed_out", "the user has signed out");
 function createRefresher(core, vault, guard, tabs, ask, told2) {
   let flight = null;
@@ -666,14 +690,18 @@ function createRefresher(core, vault, guard, tabs, ask, told2) {
   let grip = new AbortController();
   let asleep = null;
   let wake;
+  let pressed = false;
+  let hurry;
   const newer = (used) => {
     const held = vault.held();
     return held && held.generation > used && vault.leftMs() > 0 ? held : null;
   };
   const fly = async (trigger, used) => {
     const { signal } = life;
-    let failures = 0;
-    let counted = false;
+    const [before] = guard.silence();
+    let takeBack;
+    let asked = false;
+    const inVain = (times) => times > before && times >= attempts;
     const fail = (phase, reason, error) => {
       told2({ phase, trigger, code: reason }, error);
       throw error;
@@ -683,9 +711,12 @@ function createRefresher(core, vault, guard, tabs, ask, told2) {
       signal.throwIfAborted();
       const there = newer(used);
       if (there) return there;
-      if (!counted) guard.admit(trigger);
-      if (!counted) told2({ phase: "started", trigger });
-      counted = true;
+      const [times, leftMs] = guard.silence();
+      if (!pressed && (leftMs > 0 || inVain(times))) return null;
+      takeBack ??= guard.admit(trigger);
+      if (!asked) told2({ phase: "started", trigger });
+      asked = true;
+      pressed = false;
       const held = vault.held();
       const patient = held && vault.leftMs() > 0 && !ofFailure(trigger);
       const askedAt = core.wall();
@@ -708,26 +739,32 @@ function createRefresher(core, vault, guard, tabs, ask, told2) {
         got = { code: "network" };
       }
       signal.throwIfAborted();
-      if ("claims" in got) {
-        told2({ phase: counted ? "done" : "skipped", trigger });
+      if (got && "claims" in got) {
+        guard.asked(true);
+        told2({ phase: asked ? "done" : "skipped", trigger });
         return got;
       }
-      const { code = "", retryAfterMs } = got;
-      if (got.ended) fail("ended", code, new KeyturnError("session_ended", `the session is over (${code}): sign in again`));
-      let waitMs = (retryAfterMs || 1e3) * (1 + core.roll() / 2);
-      if (!got.busy) {
-        if (got.lasting || ++failures >= attempts) {
-          fail("failed", code, new KeyturnError("refresh_failed", `refresh token: the endpoint answered ${code}`));
-        }
-        waitMs = Math.max(jittered(core.roll(), failures), retryAfterMs ?? 0);
+      const { code = "network", ended, busy: busy2, lasting, retryAfterMs } = got ?? {};
+      if (got) guard.asked(!!(ended || busy2 || lasting), retryAfterMs);
+      if (ended) fail("ended", code, new KeyturnError("session_ended", `the session is over (${code}): sign in again`));
+      const [times, leftMs] = guard.silence();
+      if (!busy2 && (lasting || (got ? times >= attempts : inVain(times)))) {
+        if (!lasting) takeBack?.();
+        fail("failed", code, new KeyturnError("refresh_failed", `refresh token: the endpoint answered ${code}`));
       }
+      const waitMs = busy2 ? (retryAfterMs || 1e3) * (1 + core.roll() / 2) : leftMs;
       told2({ phase: "waiting", trigger, waitMs });
-      await core.pause(waitMs, signal);
+      const pause = core.pause(waitMs, signal);
+      await (busy2 ? pause : Promise.race([pause, new Promise((resolve) => hurry = resolve)]));
     }
   };
   return {
     async refresh(trigger, used = vault.held()?.generation ?? 0) {
       if (ofFailure(trigger) && vault.signedOut()) throw signedOut();
+      if (wished(trigger)) {
+        pressed = true;
+        hurry?.();
+      }
       for (; ; ) {
         const there = newer(used);
         if (there) return there;
@@ -989,7 +1026,7 @@ function joinTabs(core, ring, vault, adopted, left) {
     leave: () => post(null, { left: vault.forgotten() }),
     async ask(signal) {
       if (!channel) return;
-      post(vault.last(), {});
+      post(vault.held(), {});
       await Promise.race([core.pause(askMs, signal), new Promise((resolve) => answered = resolve)]);
     },
     async exclusively(signal, job) {
@@ -1018,7 +1055,6 @@ function createVault(core, changed) {
   const leftMs = () => held ? held.receivedAt + (held.ttlMs ?? Infinity) - core.now() : 0;
   return {
     held: () => held,
-    last: () => last,
     login: () => login,
     forgotten: () => forgotten,
     signedOut: () => out,
@@ -1192,8 +1228,8 @@ function createKeyturn(options = {}, scope = globalThis) {
     core,
     vault,
     browserId,
-    (trigger) => {
-      if (trigger === "expiry") {
+    (trigger, timed) => {
+      if (timed && trigger === "expiry") {
         log("[AuthContext] Refresh timer triggered");
         log("[AuthContext] Attempting silent token refresh");
       }
@@ -1223,12 +1259,12 @@ function createKeyturn(options = {}, scope = globalThis) {
         planner.claims(frame);
       } else if (type === "state" && (!ring || frame.ring === ring)) {
         const before = planner.current();
-        if (!planner.state(frame)) return;
-        if (before) guard.renew();
-        if (before && before.key !== frame.key) {
+        if (before && frame.rev > before.rev && before.key !== frame.key) {
           log(`event ${frame.ring}/${frame.rev}: JWT key ${before.kid} → ${frame.kid}`);
           guard.spend("");
         }
+        if (!planner.state(frame)) return;
+        if (before) guard.renew();
         emit("state", frame);
       } else if (type === "error") {
         happen({ what: "outdated", code: frame.code, message: "" });
@@ -1258,8 +1294,7 @@ function createKeyturn(options = {}, scope = globalThis) {
     const soon = Math.min(settings.refreshThreshold, (held?.ttlMs ?? cacheTimeout) / 2);
     const helpless = options.manual && !settings.refresh && !getToken;
     const enough = held && leftMs >= (patient ? soon : lastMomentMs);
-    if (enough && leftMs < soon) refresh("expiry").catch(() => {
-    });
+    if (enough && leftMs < soon) planner.soon();
     if (enough || helpless || !held && (getToken || vault.signedOut())) return { held, sound: true };
     const mine = vault.login();
     try {

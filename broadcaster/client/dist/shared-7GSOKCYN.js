@@ -37,21 +37,23 @@ function challengeError(header) {
   return "";
 }
 var legible = (type) => /^(application\/([\w.-]+\+)?json|text\/plain)\b/i.test(type ?? "");
-async function peek(response) {
+async function peek(response, signal) {
   const { headers } = response;
   if (!legible(headers.get("content-type"))) return "";
   if (+headers.get("content-length") > longest) return "";
   const reader = response.clone().body?.getReader();
   const decoder = new TextDecoder();
   let text = "";
+  const stop = () => reader?.cancel().catch(() => {
+  });
+  signal?.addEventListener("abort", stop);
   try {
     for (let bytes = 0; reader; ) {
       const { done, value } = await reader.read();
       if (done) break;
       bytes += value.length;
       if (bytes > longest) {
-        reader.cancel().catch(() => {
-        });
+        stop();
         return "";
       }
       text += decoder.decode(value, { stream: true });
@@ -61,9 +63,9 @@ async function peek(response) {
   }
   return text;
 }
-async function readProblem(response) {
+async function readProblem(response, signal) {
   const { headers } = response;
-  const text = await peek(response);
+  const text = await peek(response, signal);
   const body = parseObject(text);
   const ms = body?.retryAfterMs ?? parseFloat(headers.get("retry-after") ?? "") * 1e3;
   const { error, errors, result } = body ?? {};
@@ -187,6 +189,8 @@ function speaksOfToken(text, words) {
 // src/recover.ts
 var idempotent = /^(GET|HEAD|OPTIONS|PUT|DELETE|TRACE)$/i;
 var longestWaitMs = 3e4;
+var lookMs = 1e3;
+var { signal: never } = new AbortController();
 function mayRefuse(status, { authWords }) {
   return status === 401 || status === 403 || !!authWords && status >= 200 && status < 300;
 }
@@ -219,7 +223,7 @@ function createRecover(p) {
       const status = request.status(answer);
       if (!held) return answer;
       const refusal = status === 401 || status === 403;
-      const problem = mayRefuse(status, settings()) ? await until(signal, readProblem(request.view(answer))) : null;
+      const problem = mayRefuse(status, settings()) ? await until(signal, core.within(lookMs, never, (soon) => readProblem(request.view(answer), soon))) : null;
       const worded = !!problem && status !== 401 && !problem.code && !problem.error && speaksOfToken(problem.message, settings().authWords);
       if (!problem || !(refusal || worded)) {
         guard.accepted();
@@ -276,6 +280,7 @@ function createRecover(p) {
           log(`Error during refresh: ${error.message}`);
           if (error.code === "budget_spent") blocked("budget");
           if (error.code === "breaker_open") blocked("breaker");
+          if (status === 403) guard.spend("");
           return answer;
         }
         attempted = replayed = true;
@@ -457,16 +462,16 @@ function installXhr(keyturn, scope = globalThis) {
         status: (status) => status,
         view: (status) => viewed(this, status)
       }).then((status) => {
-        if (!call.held || call.done) return;
-        finish(this, call);
-        for (const state of [2, 3, 4]) {
-          if (calls.get(this) !== call) return;
+        if (!call.held) return;
+        for (const [state, name] of [[2, types[0]], [3, types[0]], [3, "progress"]]) {
+          if (call.done) return;
           show(this, state, status);
-          tell(this, call, types[0], ...state === 3 ? ["progress"] : []);
+          tell(this, call, name);
         }
-        if (calls.get(this) !== call) return;
+        if (call.done) return;
+        finish(this, call);
         show(this);
-        tell(this, call, "load", "loadend");
+        tell(this, call, types[0], "load", "loadend");
       }, () => end(this, call, "error"));
     },
     abort() {
