@@ -9,6 +9,15 @@
 // and ends the session. Nothing lengthens a session beyond the end it was
 // given at sign-in.
 //
+// People sign in with an OpenID provider: authorization code flow with PKCE,
+// state and nonce. A sign-in under way is one entry of the same bucket, used up by
+// the first callback of the browser that began it; the entry holds nothing secret,
+// since verifier, nonce and the browser's binder are derived from the state,
+// which only the browser and the provider know. The way back leads to pages of
+// allowed origins only. A provider's refresh token, which
+// keeps claims fresh ([ProviderClaims]), is sealed under a key that only the
+// browser's credential yields. A sign-in that is refused ends no session.
+//
 // Promise: a [Service] keeps no session in memory. Any number of replicas may
 // serve the same sessions from one JetStream bucket, every read is answered by
 // the bucket's leader, every change is a compare-and-swap, and an ended
@@ -20,6 +29,7 @@
 // in again), and that a stolen credential is noticed before it or the rightful
 // one is used a second time.
 //
-// The package starts no goroutine that outlives a call. Every exported method
-// may be called from many goroutines.
+// The package starts no goroutine that outlives a call, but for requests to a
+// provider whose askers have gone: they end within seconds. Every exported method may be
+// called from many goroutines.
 package signin

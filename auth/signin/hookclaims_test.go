@@ -74,12 +74,14 @@ func TestAHookThatDoesNotAnswerWithClaimsIsAnErrorThatPasses(t *testing.T) {
 		text   string
 		gone   bool
 	}{
-		"403":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, "403", true},
-		"401":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, "answered 401", false},
-		"404":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "answered 404", false},
-		"500":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "answered 500", false},
-		"204":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, "answered 204", false},
-		"a redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) }, "answered 307", false},
+		"403": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, "403", true},
+		"401": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, "answered 401", false},
+		"404": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "answered 404", false},
+		"500": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "answered 500", false},
+		"204": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, "answered 204", false},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, "answered 307", false},
 		"HTML": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = io.WriteString(w, "{}")

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,6 +91,46 @@ func TestAStateIsGoodOnceInTheBrowserThatBeganIt(t *testing.T) {
 	b.jar[insecureCookieName] = session
 	if b.refresh().status != 200 {
 		t.Error("a replayed callback has ended the session")
+	}
+}
+
+func TestOneOfManyCallbacksAtOnceGetsTheSignIn(t *testing.T) {
+	s := newStand(t)
+	r := s.replica(nil)
+	for range 20 {
+		of := newState()
+		if err := r.keepAttempt(t.Context(), of, attempt{Provider: "corp", Begun: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		var got atomic.Int32
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				switch _, err := r.takeAttempt(t.Context(), of, time.Now()); {
+				case err == nil:
+					got.Add(1)
+				case !errors.Is(err, errNone):
+					t.Errorf("got %v, want no such sign-in", err)
+				}
+			})
+		}
+		wg.Wait()
+		if got.Load() != 1 {
+			t.Fatalf("%d got it, want one", got.Load())
+		}
+	}
+}
+
+func TestUserinfoOfAnotherPersonIsRefused(t *testing.T) {
+	s, p := newStand(t), newIDP(t)
+	p.inToken = false
+	b := newBrowser(t, s.signs([]Provider{p.settings("corp")}, nil))
+	p.set(func() { p.meAs = "bob" })
+	if got := b.signIn(returning(page)); got.header.Get("Location") != page+"?error="+CodeIDTokenInvalid {
+		t.Errorf("got %d %q", got.status, got.header.Get("Location"))
+	}
+	if len(b.jar) != 0 {
+		t.Errorf("cookies %v", b.jar)
 	}
 }
 

@@ -46,6 +46,7 @@ type idp struct {
 	inToken  bool                 // roles stand in the ID token; else in userinfo
 	tellsIss bool
 	noTokens bool // gives no refresh tokens
+	meAs     string
 	client   string
 }
 
@@ -242,6 +243,9 @@ func (p *idp) me(w http.ResponseWriter, r *http.Request) {
 	}
 	out := maps.Clone(p.people[user])
 	out["sub"] = user
+	if p.meAs != "" {
+		out["sub"] = p.meAs
+	}
 	reply200(w, out)
 }
 
