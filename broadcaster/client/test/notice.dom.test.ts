@@ -33,6 +33,7 @@ describe('unsaved changes', () => {
     ['a search', '<input type="search">', (f) => { f.value = 'words' }, false],
     ['a list as delivered', '<select><option>a<option>b</select>', () => {}, false],
     ['a list that a user changed', '<select><option>a<option>b</select>', (f) => { f.selectedIndex = 1; entered(f) }, true],
+    ['a list that a user changed and turned back', '<select><option>a<option>b</select>', entered, false],
     ['a list that a script changed', '<select><option>a<option>b</select>', (f) => { f.selectedIndex = 1 }, false],
     ['the first entry of a list of many', '<select multiple><option>a<option>b</select>', (f) => { f.options[0].selected = true; entered(f) }, true],
     ['what a user typed and a framework took as its default', '<input>', (f) => {

@@ -40,6 +40,7 @@ describe('what happens decides what is seen', () => {
     ['what was dismissed is gone', 'NOT-13', [told(1, 'failed'), click('dismiss')], 'hidden'],
     ['what was dismissed stays gone', 'NOT-14', [told(1, 'failed'), click('dismiss'), told(1, 'failed', { failures: 2 })], 'hidden'],
     ['a new failure comes back', 'NOT-14', [told(1, 'failed'), click('dismiss'), told(2, 'failed')], 'warning'],
+    ['a dismissal takes the error of a click along', 'NOT-14', [told(1, 'failed'), pressed, refused, click('dismiss'), told(2, 'failed')], 'warning'],
     ['a failure that began before a dismissal here is a new one', 'NOT-14', [told(1, 'failed'), told(2, 'open'), click('dismiss'), told(2, 'failed')], 'warning'],
     ['a failure that began before a dismissal elsewhere is the same', 'NOT-14', [told(1, 'open'), click('elsewhere'), told(1, 'failed')], 'hidden'],
     ['a dismissal elsewhere holds here', 'NOT-14', [told(1, 'failed'), click('elsewhere')], 'hidden'],
