@@ -9,7 +9,7 @@ import {
 } from "./shared-7GSOKCYN.js";
 import {
   mountNotice
-} from "./shared-NHUMB5SY.js";
+} from "./shared-MGA76P2P.js";
 import {
   createManager,
   expose,

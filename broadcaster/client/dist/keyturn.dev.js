@@ -2478,7 +2478,7 @@ Windows/Linux: Ctrl + Shift + R|Mac: Cmd + Shift + R|Safari: Cmd + Option + R`,
     de: `⚠️ Problem mit dem Anmeldetoken erkannt
 Ihr Anmeldetoken verwendet möglicherweise ein veraltetes JWT-Geheimnis.
 Token erneuern
-Seite komplett neu laden
+Seite ganz neu laden
 Ausblenden
 Schließen
 Mehr Informationen
@@ -2487,7 +2487,7 @@ Wird erneuert …
 Ihr Token wurde erneuert. Alles sollte wieder funktionieren.
 Erneuern fehlgeschlagen
 Anmeldeverwaltung nicht verfügbar
-Ein neues Token reicht nicht aus. Bitte laden Sie die Seite komplett neu:
+Ein neues Token reicht nicht aus. Bitte laden Sie die Seite ganz neu:
 Diese Seite enthält ungespeicherte Änderungen. Klicken Sie noch einmal, um sie zu verwerfen.
 Zugriff verweigert
 Sie haben keine Berechtigung für diese Ressource. Bitte wenden Sie sich an einen Administrator.
@@ -2495,7 +2495,7 @@ Abmelden
 Diagnose kopieren
 Kopiert
 Was ist passiert?|Der Server hat ein neues JWT-Geheimnis.|Ihr Browser hat vielleicht noch ein Token, das mit dem vorherigen signiert ist.|Der Server lehnt die alte Signatur ab.
-Lösungen:|Automatisch: auf „Token erneuern“ klicken|Manuell: auf „Seite komplett neu laden“ klicken|Alternativ: Cache leeren und mit diesen Tasten neu laden:
+Lösungen:|Automatisch: auf „Token erneuern“ klicken|Manuell: auf „Seite ganz neu laden“ klicken|Alternativ: Cache leeren und mit diesen Tasten neu laden:
 Erwartetes Ergebnis:|Keine Fehler „JWT verification failed“ mehr|Die Werkzeuge funktionieren|Alles läuft wieder normal
 Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option + R`,
     ar: `⚠️ تم اكتشاف مشكلة في رمز المصادقة

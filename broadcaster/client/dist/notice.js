@@ -1,6 +1,6 @@
 import {
   mountNotice
-} from "./shared-NHUMB5SY.js";
+} from "./shared-MGA76P2P.js";
 import "./shared-FPVI63QI.js";
 export {
   mountNotice
