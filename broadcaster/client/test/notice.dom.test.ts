@@ -251,6 +251,17 @@ describe('mounted', () => {
     unmount()
   })
 
+  test('a success stays for three seconds where nobody says otherwise', async () => {
+    covers('NOT-09')
+    const { host, unmount, emit } = mount()
+    emit({ phase: 'recovered' })
+    await vi.advanceTimersByTimeAsync(2800)
+    expect(host()).not.toBeNull()
+    await vi.advanceTimersByTimeAsync(200)
+    expect(host()).toBeNull()
+    unmount()
+  })
+
   test('settings are asked when they are needed, and options win over them', async () => {
     covers('NOT-09')
     let config = { successDismissMs: 1000, notifyOnSuccess: 'auto' as const, contact: null, language: 'de' }
