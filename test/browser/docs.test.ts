@@ -36,7 +36,7 @@ async function type(page: Page, text: string): Promise<void> {
 }
 
 test('each block says what it is, and somebody runs it', () => {
-  covers('DOC-01', 'DOC-08')
+  covers('DOC-01', 'DOC-08', 'ACC-12')
   expect(new Set(all.map(({ page }) => page))).toEqual(new Set(['quick-reference.md', 'technical.md', 'troubleshooting.md', 'user-guide.md']))
   for (const block of all) {
     const { tag, name } = block
