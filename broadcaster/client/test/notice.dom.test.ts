@@ -191,9 +191,9 @@ describe('mounted', () => {
       ...own,
     }
     const unmount = mountNotice(manager, options, document)
-    const emit = (episode: Partial<Episode>): void => {
+    const emit = (episode: Partial<Episode>, passes = 100): void => {
       tell({ ...failed, ...episode })
-      vi.advanceTimersByTime(100)
+      vi.advanceTimersByTime(passes)
     }
     const host = (): Element | null => document.querySelector('keyturn-notice')
     const find = (selector: string): HTMLElement => host()!.shadowRoot!.querySelector<HTMLElement>(selector)!
@@ -211,8 +211,14 @@ describe('mounted', () => {
     expect(host()).toBeNull()
     emit({ phase: 'open' })
     expect(host()).toBeNull()
-    emit({})
+    emit({}, 0)
+    expect(find('[role=alert]').textContent).toBe('')
+    vi.advanceTimersByTime(100)
     expect(find('[role=alert]').textContent).toContain('Token Issue')
+    // What is said already is not said again.
+    const said = find('h2')
+    emit({ message: 'the same in other words' })
+    expect(find('h2')).toBe(said)
     unmount()
     expect(host()).toBeNull()
   })
