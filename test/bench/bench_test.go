@@ -53,7 +53,7 @@ func TestASmallRunFillsTheTable(t *testing.T) {
 		"memory per idle connection", "processor time per delivery ÷ floor", "append → last client ÷ floor",
 		"idle processor time, beacons included", "connect, authenticate, welcome", "file change → append", "SQS message → append",
 		"failed requests in a planned rotation", "refreshes admitted in any second", "arrivals of a planned rotation in a second",
-		"auth middleware ÷ bare golang-jwt, time", "auth middleware − bare golang-jwt, allocations", "client script, gzip", "client script, its core, gzip",
+		"auth middleware ÷ bare golang-jwt, time", "auth middleware − bare golang-jwt, allocations", "client script, gzip",
 	} {
 		if _, ok := found[what]; !ok {
 			t.Errorf("no row %q", what)

@@ -1830,7 +1830,7 @@
         !match && !!reporting,
         "error",
         `signer and verifiers do not hold the same JWT secret (${agreeing} of ${reporting} agree)`,
-        "ask whoever runs the server (keyturn status)",
+        "ask whoever runs the server (keyturn check)",
         refused
       );
       find(!reporting, "warning", "no verifier reports its keys", "let the services report", "another secret in one of them would not be seen");

@@ -68,7 +68,7 @@ export function judgeConfiguration({ url, status, answer, tokenKid, socket, page
   if (answer) {
     find(!kid, 'error', 'no key is current', 'make one current (keyturn status)', 'no token can be signed')
     find(!match && !!reporting, 'error', `signer and verifiers do not hold the same JWT secret (${agreeing} of ${reporting} agree)`,
-      'ask whoever runs the server (keyturn status)', refused)
+      'ask whoever runs the server (keyturn check)', refused)
     find(!reporting, 'warning', 'no verifier reports its keys', 'let the services report', 'another secret in one of them would not be seen')
     find(!strong, 'warning', 'the JWT secret is shorter than 32 bytes, or publicly known', 'turn the key (keyturn rotate)', 'whoever guesses it signs tokens')
     find(place === 'previous', 'info', 'the token has the previous key', 'none: it will be refreshed', 'none')

@@ -39,9 +39,9 @@ describe('the package', () => {
   })
 
   test('holds the build, its types, and what a package must; no source, no test, no map to them', () => {
-    const odd = packed.filter((path) => !/^(dist\/[\w.-]+\.js|dist\/types\/[\w./-]+\.d\.ts|README\.md|LICENSE|package\.json)$/.test(path))
+    const odd = packed.filter((path) => !/^(dist\/[\w.-]+\.js|dist\/types\/[\w./-]+\.d\.ts|docs\/[\w-]+\.md|README\.md|LICENSE|package\.json)$/.test(path))
     expect(odd).toEqual(['dist/keyturn.js.map'])
-    expect(packed).toEqual(expect.arrayContaining(['README.md', 'dist/index.js', 'dist/keyturn.js', 'dist/types/index.d.ts']))
+    expect(packed).toEqual(expect.arrayContaining(['README.md', 'docs/user-guide.md', 'dist/index.js', 'dist/keyturn.js', 'dist/types/index.d.ts']))
   })
 
   test('is well-formed by publint', async () => {
