@@ -188,11 +188,17 @@ describe('the steps of troubleshooting mend what they are for', () => {
       const { page } = await visit(await stage.context(), `${front.url}/app`)
       await signInto(page, 'alice', ['user'], false).catch(() => {})
       front.file('/release.js', 'text/javascript', 'release = 2', forever)
-      const release = (): Promise<unknown> => page.evaluate(() => (window as any).release).catch(() => undefined)
+      // A page that is being left answers nothing.
+      const look = (): Promise<{ release?: number; before?: boolean }> =>
+        page.evaluate(() => ({ release: (window as any).release, before: (window as any).before })).catch(() => ({}))
+      const release = async (): Promise<unknown> => (await look()).release
       const renewed = async (step: () => Promise<unknown>): Promise<void> => {
         await page.evaluate(() => { (window as any).before = true })
         await step()
-        await until(async () => (await release()) !== undefined && !(await page.evaluate(() => (window as any).before)), 'the page is a new one')
+        await until(async () => {
+          const { release, before } = await look()
+          return release !== undefined && !before
+        }, 'the page is a new one')
       }
       await renewed(() => page.reload())
       expect(await release(), 'a plain reload changes nothing').toBe(1)

@@ -53,8 +53,9 @@ export class Front {
 
   async close(): Promise<void> {
     this.cut()
-    this.server.closeAllConnections()
-    await new Promise((resolve) => this.server.close(resolve))
+    const closed = new Promise((resolve) => this.server.close(resolve))
+    this.server.closeAllConnections() // after close, so that none comes meanwhile
+    await closed
   }
 
   /** Lets a handler answer a path from here on; undefined gives it back to the daemon. */
