@@ -39,7 +39,7 @@ describe('what a user sees of it', () => {
   })
 
   test('is nothing when the key turns: no failed call, and nothing lost of the page', async () => {
-    covers('ACC-16', 'FUT-1', 'REF-08')
+    covers('ACC-16', 'REF-08')
     const world = new World()
     const { tab, heard } = await open(world)
     world.server.turn(second)
