@@ -42,12 +42,13 @@ test('a hard refresh gets what is new past a stale worker and the caches, and ke
     await navigator.serviceWorker.ready
     localStorage.draft = 'kept'
   })
-  await page.reload()
-  release(2)
-  await page.reload()
   const seen = (): Promise<unknown> => page.evaluate(async () => ({
     asset: (window as any).asset, config: (await (window as any).config).release,
   }))
+  await page.reload()
+  expect(await seen(), 'the worker has both').toEqual({ asset: 1, config: 1 })
+  release(2)
+  await page.reload()
   expect(await seen(), 'a plain reload changes nothing').toEqual({ asset: 1, config: 1 })
   await until(async () => (await status(page)).socket === 'open', 'the page is connected')
 
