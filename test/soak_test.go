@@ -39,3 +39,8 @@ func TestSoakAnOldKeyGoesWhenItsTimeIsOver(t *testing.T) {
 		t.Errorf("%d calls were refused and %d lost, want at most one refusal for each expired token", n.Refused, n.Lost)
 	}
 }
+
+// Everybody is there this time, and the issuer takes twenty seconds for them.
+func TestSoakTenThousandRoleChangesAtOnceReachTenThousandPages(t *testing.T) {
+	rolesChange(t, changedRoles, 500)
+}

@@ -40,6 +40,7 @@ type Browser struct {
 	token  token
 	count  Counts
 	slots  map[int64]bool // rev → its slot was fixed
+	asked  bool           // a refresh for changed claims is planned
 	states []Frame
 	conn   *websocket.Conn
 	spread *rand.Rand
@@ -62,6 +63,7 @@ type Counts struct {
 	Waited    int // 429 answers waited out
 	Opened    int // sockets opened
 	Closed    int // sockets lost
+	Granted   int // claims frames: its permissions changed
 }
 
 // Frame is any frame of the server.
@@ -80,6 +82,8 @@ type Frame struct {
 		WindowMs int64 `json:"windowMs"`
 	} `json:"refresh"`
 	RetryAfterMs int64 `json:"retryAfterMs"`
+	AfterMs      int64 `json:"afterMs"` // of claims
+	WindowMs     int64 `json:"windowMs"`
 	At           time.Time
 }
 
@@ -321,6 +325,22 @@ func (b *Browser) take(ctx context.Context, frame Frame, work *sync.WaitGroup) {
 	switch frame.Type {
 	case "welcome":
 		b.token.Key, b.token.KID = frame.Key, frame.KID
+	case "claims":
+		b.count.Granted++
+		if b.Unplugged || b.asked {
+			return
+		}
+		b.asked = true
+		work.Go(func() {
+			ready := wait(ctx, b.slot(frame.AfterMs, frame.WindowMs))
+			b.mu.Lock()
+			generation := b.token.generation
+			b.asked = false
+			b.mu.Unlock()
+			if ready {
+				_ = b.Refresh(ctx, generation) // as below
+			}
+		})
 	case "state":
 		b.states = append(b.states, frame)
 		if b.Unplugged || !frame.Live || b.slots[frame.Rev] || frame.Key == "" || b.token.Key == "" || b.token.Key == frame.Key {
@@ -328,14 +348,24 @@ func (b *Browser) take(ctx context.Context, frame Frame, work *sync.WaitGroup) {
 		}
 		b.slots[frame.Rev] = true
 		generation := b.token.generation
-		slot := time.Duration(frame.Refresh.AfterMs)*time.Millisecond +
-			time.Duration(b.spread.Float64()*float64(frame.Refresh.WindowMs))*time.Millisecond
+		slot := b.slotLocked(frame.Refresh.AfterMs, frame.Refresh.WindowMs)
 		work.Go(func() {
 			if wait(ctx, slot) {
 				_ = b.Refresh(ctx, generation) // a refused refresh shows in the counts and in the next call
 			}
 		})
 	}
+}
+
+// slot is this browser's own moment within a window.
+func (b *Browser) slot(afterMs, windowMs int64) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.slotLocked(afterMs, windowMs)
+}
+
+func (b *Browser) slotLocked(afterMs, windowMs int64) time.Duration {
+	return time.Duration(float64(afterMs)+b.spread.Float64()*float64(windowMs)) * time.Millisecond
 }
 
 // Counts returns what it has seen so far.

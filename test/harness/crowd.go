@@ -96,6 +96,7 @@ func (c *Crowd) Total() Counts {
 		sum.Waited += n.Waited
 		sum.Opened += n.Opened
 		sum.Closed += n.Closed
+		sum.Granted += n.Granted
 	}
 	return sum
 }
