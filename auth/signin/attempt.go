@@ -82,12 +82,12 @@ func (state) GoString() string { return "[redacted]" }
 type attempt struct {
 	Provider string    `json:"provider"`
 	Audience string    `json:"audience,omitempty"`
-	Return   string    `json:"return"`            // the app's page, without its marker of a refresh
-	Refresh  bool      `json:"refresh,omitempty"` // the page had the marker; it gets it back
-	Parent   string    `json:"parent,omitempty"`  // origin of the page that frames the sign-in; empty: not framed
-	Silent   bool      `json:"silent,omitempty"`  // nobody is asked anything
-	Session  string    `json:"session,omitempty"` // that the browser had; a new one replaces it
-	Subject  string    `json:"sub,omitempty"`     // of that session
+	Return   string    `json:"return"`             // the app's page, without its marker of a refresh
+	Refresh  bool      `json:"refresh,omitempty"`  // the page had the marker; it gets it back
+	Parent   string    `json:"parent,omitempty"`   // origin of the page that frames the sign-in; empty: not framed
+	Silent   bool      `json:"silent,omitempty"`   // nobody is asked anything
+	Sessions []string  `json:"sessions,omitempty"` // that the browser had; the new one replaces them
+	Subject  string    `json:"sub,omitempty"`      // of theirs, where there was one
 	Begun    time.Time `json:"begun"`
 }
 

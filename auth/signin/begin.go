@@ -77,7 +77,7 @@ func (s *Service) send(ctx context.Context, p *provider, in asked, before past) 
 	}
 	a := attempt{
 		Provider: p.Name, Audience: in.audience, Return: in.to.page, Refresh: in.to.refresh, Parent: in.to.parent,
-		Silent: in.prompt == "none", Session: before.session, Subject: before.subject, Begun: time.Now(),
+		Silent: in.prompt == "none", Sessions: before.sessions, Subject: before.subject, Begun: time.Now(),
 	}
 	if err := s.keepAttempt(ctx, of, a); err != nil {
 		return "", of, storeDown(err)
@@ -148,7 +148,8 @@ func (s *Service) mayBegin(r *http.Request, in asked) *refusal {
 
 // past is what is known of whoever signs in, from their session or from the token that came along.
 type past struct {
-	session, subject   string // of a session that stands
+	sessions           []string // that stand; several only where one of them was planted
+	subject            string   // of the one that stands
 	provider, audience string
 	hinted             string // provider, from the prefix of a token's sub
 }
@@ -159,20 +160,23 @@ func (s *Service) before(r *http.Request) past {
 	if hint := hintToken(r); hint != "" && checkHint(hint) == "" {
 		b.hinted, b.audience = readHint(hint)
 	}
-	cred, ok := s.cookie.read(r)
-	if !ok {
-		return b
+	var last record
+	for _, cred := range s.cookie.all(r) {
+		rec, _, err := s.bucket.read(r.Context(), cred.session())
+		if err != nil {
+			continue // over, or the store is down, which is noticed later
+		}
+		v := rec.judge(cred, s.bucket.serverKey(), time.Now())
+		if (v == fresh || v == repeated) && !slices.Contains(b.sessions, cred.session()) {
+			b.sessions, last = append(b.sessions, cred.session()), rec
+		}
 	}
-	rec, _, err := s.bucket.read(r.Context(), cred.session())
-	if err != nil {
-		return b // over, or the store is down, which is noticed later
+	if len(b.sessions) != 1 {
+		return b // none, or nobody can tell which is the browser's own
 	}
-	if v := rec.judge(cred, s.bucket.serverKey(), time.Now()); v != fresh && v != repeated {
-		return b
-	}
-	b.session, b.subject, b.provider = cred.session(), rec.Subject, rec.Provider
-	if rec.Audience != "" {
-		b.audience = rec.Audience
+	b.subject, b.provider = last.Subject, last.Provider
+	if last.Audience != "" {
+		b.audience = last.Audience
 	}
 	return b
 }

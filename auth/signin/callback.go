@@ -137,7 +137,7 @@ func (s *Service) arrive(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if s.asksProvider() {
 		refresh = s.kept(p, who.refresh)
 	}
-	return s.start(ctx, w, r, newcomer{subject: subject, claims: who.claims, provider: p.Name, audience: a.Audience, refresh: refresh, replaces: a.Session})
+	return s.start(ctx, w, r, newcomer{subject: subject, claims: who.claims, provider: p.Name, audience: a.Audience, refresh: refresh, replaces: a.Sessions})
 }
 
 // answered checks that the provider which was asked has answered (RFC 9207): with

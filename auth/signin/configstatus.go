@@ -86,10 +86,10 @@ func (s *Service) signedIn(r *http.Request) bool {
 			return true
 		}
 	}
-	cred, ok := s.cookie.read(r)
-	if !ok {
+	cred, ok, err := s.presented(r.Context(), r, time.Now())
+	if err != nil || !ok {
 		return false
 	}
-	_, err := s.look(r.Context(), cred, time.Now())
+	_, err = s.look(r.Context(), cred, time.Now())
 	return err == nil
 }

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -35,13 +36,15 @@ func (c cookie) set(w http.ResponseWriter, cred credential, ends, now time.Time)
 // clear makes the browser forget its credential.
 func (c cookie) clear(w http.ResponseWriter) { http.SetCookie(w, c.make("", -1)) }
 
-// read returns the first credential among the request's cookies of that name. A
-// value that is none counts as no cookie: other software on the same host may use the plain name.
-func (c cookie) read(r *http.Request) (credential, bool) {
+// all returns the credentials among the request's cookies of that name, each
+// once, and at most one more than are looked at. A value that is none counts as no cookie: other
+// software on the same host may use the plain name.
+func (c cookie) all(r *http.Request) []credential {
+	var found []credential
 	for _, k := range r.CookiesNamed(c.name()) {
-		if cred, err := parseCredential(k.Value); err == nil {
-			return cred, true
+		if cred, err := parseCredential(k.Value); err == nil && !slices.Contains(found, cred) && len(found) <= maxPresented {
+			found = append(found, cred)
 		}
 	}
-	return credential{}, false
+	return found
 }

@@ -50,21 +50,6 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 	s.writeGrant(w, answer, plain)
 }
 
-// replaceOld ends the session that the browser had before. It is tidiness: failing, it ends by its time.
-func (s *Service) replaceOld(r *http.Request) {
-	old, ok := s.cookie.read(r)
-	if !ok {
-		return
-	}
-	_, ended, err := s.leave(r, old)
-	if err != nil {
-		s.log.Warn("session_end_failed", zap.String("session", brief(old.session())), zap.Error(err))
-	}
-	if ended {
-		s.metrics.ended.WithLabelValues(endedReplaced).Inc()
-	}
-}
-
 // readLogin reads a sign-in as JSON or as a form, in which roles may be given
 // several times or as one list with spaces or commas. It returns the text of a refusal.
 func readLogin(w http.ResponseWriter, r *http.Request) (loginRequest, string) {

@@ -26,23 +26,26 @@ func (s *Service) logout(w http.ResponseWriter, r *http.Request) {
 		e.write(w)
 		return
 	}
-	cred, ok := s.cookie.read(r)
 	s.cookie.clear(w)
 	s.clearTokenCookie(w)
-	if !ok {
-		w.WriteHeader(http.StatusNoContent)
-		return
+	var last record
+	failed, some := false, false
+	for _, cred := range s.cookie.all(r) { // a planted one ends, too
+		rec, ended, err := s.leave(r, cred)
+		if err != nil {
+			s.log.Error("session_end_failed", zap.String("session", brief(cred.session())), zap.Error(err))
+			failed = true
+		}
+		if ended {
+			s.metrics.ended.WithLabelValues(endedLogout).Inc()
+			last, some = rec, true
+		}
 	}
-	rec, ended, err := s.leave(r, cred)
-	if err != nil {
-		s.log.Error("session_end_failed", zap.String("session", brief(cred.session())), zap.Error(err))
+	if failed {
 		comeBack(w, auth.CodeUnavailable, "this browser is signed out, but the session store does not answer; the session ends by its time")
 		return
 	}
-	if ended {
-		s.metrics.ended.WithLabelValues(endedLogout).Inc()
-	}
-	if address := s.logoutURL(r.Context(), rec, after); ended && address != "" {
+	if address := s.logoutURL(r.Context(), last, after); some && address != "" {
 		writeJSON(w, http.StatusOK, farewell{address})
 		return
 	}

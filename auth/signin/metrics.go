@@ -13,6 +13,7 @@ const (
 	resultMissing     = "session_missing"
 	resultEnded       = "session_ended"
 	resultReused      = "reused" // an old credential: the session was ended
+	resultAmbiguous   = "session_ambiguous"
 	resultBusy        = "busy"
 	resultBadHint     = "bad_hint"
 	resultClaims      = "claims_unavailable"
@@ -44,7 +45,7 @@ func newMetrics(r prometheus.Registerer) (metrics, error) {
 		signins:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "keyturn_signins_total", Help: "Sign-ins with identity providers by provider and outcome; ok, or the code of what was refused."}, []string{"provider", "result"}),
 	}
 	// Shown from the start, so that an alert on their growth has a zero to grow from.
-	for _, v := range []string{resultOK, resultRepeated, resultMissing, resultEnded, resultReused, resultBusy, resultBadHint, resultClaims, resultUnavailable} {
+	for _, v := range []string{resultOK, resultRepeated, resultMissing, resultEnded, resultReused, resultAmbiguous, resultBusy, resultBadHint, resultClaims, resultUnavailable} {
 		m.refreshes.WithLabelValues(v)
 	}
 	for _, v := range []string{endedLogout, endedReused, endedGone, endedReplaced} {

@@ -13,13 +13,14 @@ import (
 
 // Codes of the problems that this package answers with; part of the HTTP contract.
 const (
-	CodeSessionMissing = "session_missing"    // 401: no session cookie came along
-	CodeSessionEnded   = "session_ended"      // 401: the session is over; sign in again
-	CodeRefreshBusy    = "refresh_busy"       // 429: come back when retryAfterMs have passed
-	CodeOriginRefused  = "origin_refused"     // 403: that page may not call here
-	CodeClaims         = "claims_unavailable" // 503: the subject's claims could not be read
-	CodeSubjectRefused = "subject_refused"    // 403: whoever signs in may not
-	CodeBadRequest     = "bad_request"        // 400: the request can't be read; its detail says why
+	CodeSessionMissing   = "session_missing"    // 401: no session cookie came along
+	CodeSessionEnded     = "session_ended"      // 401: the session is over; sign in again
+	CodeSessionAmbiguous = "session_ambiguous"  // 400: cookies of several sessions came along; none was used, changed or ended
+	CodeRefreshBusy      = "refresh_busy"       // 429: come back when retryAfterMs have passed
+	CodeOriginRefused    = "origin_refused"     // 403: that page may not call here
+	CodeClaims           = "claims_unavailable" // 503: the subject's claims could not be read
+	CodeSubjectRefused   = "subject_refused"    // 403: whoever signs in may not
+	CodeBadRequest       = "bad_request"        // 400: the request can't be read; its detail says why
 )
 
 // origins is the list of pages elsewhere that may call, and the guard against all others.

@@ -42,7 +42,11 @@ func (s *Service) refresh(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	cred, ok := s.cookie.read(r)
+	cred, ok, err := s.presented(r.Context(), r, now)
+	if err != nil {
+		s.count(s.fail(w, r, cred, err))
+		return
+	}
 	if !ok {
 		s.count(resultMissing)
 		text := "no session cookie came along; sign in"
@@ -248,6 +252,10 @@ func (e signError) Unwrap() error { return e.err }
 func (s *Service) fail(w http.ResponseWriter, r *http.Request, cred credential, err error) (result string) {
 	var inClaims claimsError
 	switch {
+	case errors.Is(err, errAmbiguous):
+		s.log.Warn("session_cookies_ambiguous", zap.String("remedy", "another server of this host name or its domain sets cookies of this name; serve over https, whose cookie it can't set"))
+		refuse(w, http.StatusBadRequest, CodeSessionAmbiguous, "session cookies of different sessions came along, and one of them was planted by another server of this host or domain; sign in again")
+		return resultAmbiguous
 	case errors.Is(err, errReused):
 		refuse(w, http.StatusUnauthorized, CodeSessionEnded, "the session was ended because an old credential of it was used again; sign in")
 		return resultReused

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -15,8 +16,8 @@ type newcomer struct {
 	claims   map[string]any // that came with the proof
 	provider string
 	audience string
-	refresh  string // the provider's refresh token
-	replaces string // session that ends with this one's start
+	refresh  string   // the provider's refresh token
+	replaces []string // sessions that end with this one's start
 }
 
 // start gives somebody a session with a credential of its own, whatever the
@@ -44,21 +45,28 @@ func (s *Service) start(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		return grant{}, storeDown(err)
 	}
 	s.metrics.started.Inc()
-	s.replaceOld(r)
-	s.endReplaced(ctx, r, who.replaces)
+	s.endOld(ctx, r, who.replaces)
 	s.cookie.set(w, cred, ends, now)
 	return answer, nil
 }
 
-// endReplaced ends the session that the browser had when the sign-in began. Its
-// cookie may not have come along with the callback: the provider is another site.
-func (s *Service) endReplaced(ctx context.Context, r *http.Request, session string) {
-	if old, ok := s.cookie.read(r); session == "" || (ok && old.session() == session) {
-		return
+// endOld ends the sessions that the browser had: those whose cookies came along, and
+// those it had when the sign-in began, whose cookies may not have come along with the
+// callback, since the provider is another site. It is tidiness: failing, they end by their time.
+func (s *Service) endOld(ctx context.Context, r *http.Request, had []string) {
+	for _, old := range s.cookie.all(r) {
+		if _, ended, err := s.leave(r, old); err != nil {
+			s.log.Warn("session_end_failed", zap.String("session", brief(old.session())), zap.Error(err))
+		} else if ended {
+			s.metrics.ended.WithLabelValues(endedReplaced).Inc()
+		}
+		had = slices.DeleteFunc(slices.Clone(had), func(session string) bool { return session == old.session() })
 	}
-	if err := s.bucket.end(ctx, session); err != nil {
-		s.log.Warn("session_end_failed", zap.String("session", brief(session)), zap.Error(err))
-		return
+	for _, session := range had {
+		if err := s.bucket.end(ctx, session); err != nil {
+			s.log.Warn("session_end_failed", zap.String("session", brief(session)), zap.Error(err))
+			continue
+		}
+		s.metrics.ended.WithLabelValues(endedReplaced).Inc()
 	}
-	s.metrics.ended.WithLabelValues(endedReplaced).Inc()
 }
