@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -17,7 +18,7 @@ export interface Entry {
   secret: string
 }
 
-/** A running `keyturn dev` with a data folder of its own. */
+/** A running `keyturn dev`, or `keyturn serve`, with a data folder of its own. */
 export class Daemon {
   readonly dir = mkdtempSync(join(tmpdir(), 'keyturn-browser-'))
   url = ''
@@ -26,19 +27,45 @@ export class Daemon {
 
   /** Starts it and resolves once its page answers. */
   async start(...flags: string[]): Promise<this> {
+    const [port, admin] = await this.ports()
+    return this.launch(['dev', '--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${admin}`, '--data-dir', this.dir, ...flags])
+  }
+
+  /**
+   * Starts `keyturn serve` instead, with ring `demo` in a key file, on loopback addresses. Members of auth are
+   * added to those that it needs; origins are the pages' besides its own.
+   */
+  async serve(auth: object, origins: string[] = []): Promise<this> {
+    const [port, admin] = await this.ports()
+    const key = { kid: 'k1', stage: 'current', alg: 'HS256', secret: randomBytes(32).toString('base64url') }
+    writeFileSync(this.secretFile, JSON.stringify({ serial: 1, keys: [key] }), { mode: 0o600 })
+    const config = join(this.dir, 'keyturn.yaml')
+    writeFileSync(config, JSON.stringify({ // JSON is YAML, too
+      rings: [{ name: 'demo', store: 'file', secret: this.secretFile, tokenLifetime: '10m', poll: '2s', signAfter: '0s' }],
+      broadcast: { listen: `127.0.0.1:${port}`, rings: ['demo'], origins: [this.url, ...origins], verify: 'local' },
+      auth: { ring: 'demo', issuer: 'keyturn-test', audience: 'demo', publicURL: this.url, ...auth },
+      admin: { listen: `127.0.0.1:${admin}` },
+      dataDir: this.dir,
+    }))
+    return this.launch(['serve', '--config', config], '/v1/state?ring=demo')
+  }
+
+  private async ports(): Promise<[number, number]> {
+    const ports: [number, number] = [await freePort(), await freePort()]
+    this.url = `http://127.0.0.1:${ports[0]}`
+    return ports
+  }
+
+  private async launch(args: string[], answers = '/'): Promise<this> {
     if (!existsSync(binary)) throw new Error(`${binary} is missing: run "go tool task test:browser", which builds it`)
-    const [port, admin] = [await freePort(), await freePort()]
-    this.url = `http://127.0.0.1:${port}`
-    const child = spawn(binary, [
-      'dev', '--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${admin}`, '--data-dir', this.dir, ...flags,
-    ])
+    const child = spawn(binary, args)
     this.child = child
     child.stdout.on('data', (b: Buffer) => { this.output += b.toString() })
     child.stderr.on('data', (b: Buffer) => { this.output += b.toString() })
     await until(async () => {
-      if (child.exitCode !== null) throw new Error(`keyturn dev ended with ${child.exitCode}:\n${this.output}`)
-      return (await fetch(this.url).catch(() => undefined))?.ok ?? false
-    }, 'keyturn dev answers')
+      if (child.exitCode !== null) throw new Error(`keyturn ${args[0]} ended with ${child.exitCode}:\n${this.output}`)
+      return (await fetch(this.url + answers).catch(() => undefined))?.ok ?? false
+    }, `keyturn ${args[0]} answers`)
     return this
   }
 
