@@ -19,6 +19,7 @@ const (
 	CodeAudienceInvalid  = "audience_invalid"    // 401: it is meant for somebody else
 	CodeIssuerInvalid    = "issuer_invalid"      // 401: somebody else issued it
 	CodeRoleMissing      = "role_missing"        // 403: it is good, but lacks a role
+	CodeOriginRefused    = "origin_refused"      // 403: it came by a cookie, and from a page that may not send it
 	CodeUnavailable      = "unavailable"         // 503: log or store did not answer, so nobody can tell
 )
 
@@ -46,6 +47,7 @@ func (e *Error) Unwrap() error { return e.err }
 const (
 	textMissing       = "the request carries no bearer token"
 	textAmbiguous     = "the request carries several Authorization headers"
+	textCookies       = "the request carries several cookies of the token's name"
 	textHeader        = "the Authorization header is not a bearer token"
 	textTooLong       = "the token is too long"
 	textMalformed     = "the token is not a signed JWT"
@@ -67,6 +69,7 @@ const (
 	textNoSigner      = "the server has no key to sign with"
 	textTokenRequired = "the request has not been authenticated"
 	textRoleMissing   = "the token lacks a required role"
+	textOrigin        = "pages of this origin may not call here with the cookie"
 )
 
 // refuse makes the 401 of a token that is no good.

@@ -21,9 +21,14 @@ const (
 // they hold anything but printable ASCII, or a percent sign; a role is so
 // encoded where it holds a space, too. The proxy must replace these headers in
 // what it passes on, also when they are missing here.
+//
+// With a cookie it needs to know the method of the request that it is asked
+// about: X-Forwarded-Method or X-Original-Method, which the proxy must replace,
+// too. A request whose method nobody tells is judged as one that changes something.
 func Forward(k *Keyring, o Options) http.Handler {
+	o = o.ready()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v, err := authenticate(k, o, r)
+		v, err := authenticate(k, o, r, forwardedMethod(r))
 		if err == nil {
 			err = v.lacks(r.URL.Query()["role"])
 		}

@@ -8,21 +8,35 @@ import (
 // Options of [Middleware] and [Forward].
 type Options struct {
 	// Cookie is the name of a cookie that may carry the token of a request
-	// without an Authorization header. Browsers send cookies with requests
-	// that other sites cause: guard such handlers with
-	// [http.CrossOriginProtection]. Empty: no cookie.
+	// without an Authorization header; two of that name are refused. Empty: no
+	// cookie. Browsers send cookies with requests that other pages cause, so a
+	// request that comes by it must pass CrossOrigin.
 	Cookie string
+	// CrossOrigin judges requests that come by the cookie: those that may change
+	// something (any method but GET, HEAD and OPTIONS, and the opening of a
+	// WebSocket) are refused with 403 [CodeOriginRefused] where they come from
+	// a page of another origin. Nil trusts no other origin.
+	CrossOrigin *http.CrossOriginProtection
+}
+
+func (o Options) ready() Options {
+	if o.CrossOrigin == nil {
+		o.CrossOrigin = http.NewCrossOriginProtection()
+	}
+	return o
 }
 
 // Middleware lets through requests with a good token (see [BearerToken] and
 // [Keyring.Verify]), which handlers get by [TokenFrom]. It answers the others
 // as [WriteProblem] says: 401 token_missing, token_expired, kid_unknown (with
-// Retry-After), key_retired, signature_invalid, …; 503 where it has no keys yet. It
-// logs nothing; [Config.Observe] sees each outcome.
+// Retry-After), key_retired, signature_invalid, …; 403 origin_refused (see
+// [Options.CrossOrigin]); 503 where it has no keys yet. It logs nothing;
+// [Config.Observe] sees each outcome of a token.
 func Middleware(k *Keyring, o Options) func(http.Handler) http.Handler {
+	o = o.ready()
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			v, err := authenticate(k, o, r)
+			v, err := authenticate(k, o, r, r.Method)
 			if err != nil {
 				WriteProblem(w, err.answer())
 				return
@@ -60,8 +74,12 @@ func (v *verified) Value(key any) any {
 	return v.Context.Value(key)
 }
 
-func authenticate(k *Keyring, o Options, r *http.Request) (*verified, *Error) {
-	raw, err := BearerToken(r, o.Cookie)
+// authenticate verifies the token of a request by that method.
+func authenticate(k *Keyring, o Options, r *http.Request, method string) (*verified, *Error) {
+	raw, byCookie, err := presented(r, o.Cookie)
+	if err == nil && byCookie {
+		err = o.guardCookie(r, method)
+	}
 	if err != nil {
 		err.KID = k.currentKID()
 		return nil, err
