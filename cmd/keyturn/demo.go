@@ -1,33 +1,35 @@
 package main
 
 import (
-	"embed"
 	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
 	"text/tabwriter"
+	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/keyturn/keyturn/auth"
 	"github.com/keyturn/keyturn/broadcaster/client"
 	"github.com/keyturn/keyturn/watcher/admin"
 )
 
-// page holds the demo page: a handful of files and no dependency.
-//
-//go:embed page
-var page embed.FS
-
-// demo is what `keyturn dev` adds to a process: the page, an API to call, and
+// demo is what `keyturn dev` adds to a process: its pages, APIs to call, and
 // the files by which the verbs find it.
 type demo struct {
 	dir    string
 	secret string // path of the key file
 	token  string // admin token of this run
 	out    io.Writer
+	log    *zap.Logger
+
+	signin demoSignin
+	roles  *roleFile // with an empty path: roles live elsewhere
+	people people
+	audit  audit
 }
 
 // origins returns the page's origins: its address, and localhost for those who
@@ -40,38 +42,60 @@ func (d *demo) origins(public string) []string {
 	return out
 }
 
-// handler routes the public listener of `keyturn dev`. Only pages of its own,
-// under an address of this machine, may use it.
-func (d *demo) handler(p *process) http.Handler {
-	keyring := p.rings[demoRing].keys.Load().Keyring()
-	mux := p.publicMux()
-	mux.Handle("/keyturn.dev.js", client.DevHandler())
-	mux.Handle("GET /{$}", d.file("index.html", "text/html; charset=utf-8"))
-	mux.Handle("GET /app.js", d.file("app.js", "text/javascript; charset=utf-8"))
-	mux.Handle("GET /style.css", d.file("style.css", "text/css; charset=utf-8"))
-	mux.Handle("GET /icon.svg", d.file("icon.svg", "image/svg+xml"))
-	protect := auth.Middleware(keyring, auth.Options{})
-	mux.Handle("GET /api/hello", protect(http.HandlerFunc(hello)))
-	mux.Handle("GET /api/admin", protect(auth.RequireRole("admin")(http.HandlerFunc(hello))))
-	mux.Handle("POST /dev/rotate", p.api.RotateFor("demo page", demoRing))
-	return admin.Guard(nil, mux)
+// at adds to the configuration what is known once the ports are.
+func (d *demo) at(c *Config, public string) {
+	c.Broadcast.Origins = d.origins(public)
+	d.signin.at(&c.Auth, public)
 }
 
-// file serves one file of the page. The policy admits nothing but this origin.
-func (d *demo) file(name, media string) http.Handler {
-	data, err := fs.ReadFile(page, "page/"+name)
-	if err != nil {
-		panic(err) // can't happen: it is embedded
+// handler routes the public listener of `keyturn dev`. Only pages of its own,
+// under an address of this machine, may use it; the guard keeps pages of other
+// origins from whatever changes something.
+func (d *demo) handler(p *process) (http.Handler, error) {
+	keyring := p.rings[demoRing].keys.Load().Keyring()
+	public, _ := p.addresses()
+	mux := p.publicMux()
+	mux.Handle("/keyturn.dev.js", client.DevHandler())
+	mux.Handle("GET /{$}", d.file("index.html"))
+	for _, name := range []string{"app.js", "style.css", "icon.svg", "ui/common.js", "ui/reports.js", "ui/admin.js", "ui/ui.css"} {
+		mux.Handle("GET /"+name, d.file(name))
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Type", media)
-		h.Set("Cache-Control", "no-cache")
-		// Not every browser counts ws: of the same host as 'self'. The host is
-		// safe to repeat: the guard admits addresses and localhost only.
-		h.Set("Content-Security-Policy", "default-src 'self'; connect-src 'self' ws://"+r.Host+"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
-		_, _ = w.Write(data) // an error here is a caller that hung up
-	})
+	for _, name := range []string{"reports", "admin", "callback"} {
+		mux.Handle("GET /ui/"+name, d.ui(name, public))
+	}
+	mux.Handle("GET /ui/{$}", http.RedirectHandler("/ui/reports", http.StatusFound))
+
+	options := auth.Options{}
+	if d.signin.tokenCookie {
+		options.Cookie = "auth_token" // the guard below keeps other sites' requests out
+	}
+	protect := auth.Middleware(keyring, options)
+	api := func(pattern, role string, h http.Handler) {
+		if role != "" {
+			h = auth.RequireRole(role)(h)
+		}
+		mux.Handle(pattern, protect(d.met(h)))
+	}
+	api("GET /api/hello", "", http.HandlerFunc(hello))
+	api("GET /api/admin", "admin", http.HandlerFunc(hello))
+	reports := newReports(time.Now())
+	api("GET /reporting/api/reports", "analyst", http.HandlerFunc(reports.list))
+	api("GET /reporting/api/sources", "analyst", http.HandlerFunc(listSources))
+	api("GET /reporting/api/threads", "analyst", http.HandlerFunc(listThreads))
+	api("POST /reporting/api/reports/{id}/approve", "reviewer", http.HandlerFunc(reports.approve))
+	api("GET /demo/api/users", "admin", http.HandlerFunc(d.listUsers))
+	api("PUT /demo/api/users/{sub}/roles", "admin", d.saveRoles(func(r *http.Request, subject string) error {
+		return p.backend.TellClaims(r.Context(), demoRing, subject)
+	}))
+	if d.signin.claims == claimsHook {
+		secret, err := readHookSecret(p.config.Auth.Claims.Hook.SecretFile)
+		if err != nil {
+			return nil, err
+		}
+		mux.Handle("POST "+demoHook, &claimsEndpoint{ring: demoRing, secret: secret, claims: d.hookClaims})
+	}
+	mux.Handle("POST /dev/rotate", p.api.RotateFor("demo page", demoRing))
+	return admin.Guard(nil, mux), nil
 }
 
 // hello is the protected API of the demo: it says who called, and under which key.
@@ -98,7 +122,10 @@ func (d *demo) welcome(public, inner string) error {
 		flag = " --data-dir " + d.dir
 	}
 	w := tabwriter.NewWriter(d.out, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(w, "\nkeyturn is ready.\n\n  page\t%s\n  admin\t%s\n  key file\t%s\n\n", public, inner, d.secret)
+	fmt.Fprintf(w, "\nkeyturn is ready.\n\n  page\t%s\n  app with roles\t%s/ui/\n  admin\t%s\n  key file\t%s\n\n", public, public, inner, d.secret)
+	if d.signin.issuer != "" {
+		fmt.Fprintf(w, "Register at %s: %s%s\n\n", d.signin.issuer, public, demoCallback)
+	}
 	fmt.Fprintf(w, "Open the page, sign in by any name, and try:\n\n")
 	for _, line := range [][2]string{
 		{"keyturn rotate " + demoRing + flag, "turn the key; no request fails"},

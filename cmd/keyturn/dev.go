@@ -25,6 +25,7 @@ type devFlags struct {
 	dataDir string
 	rate    float64
 	beacon  time.Duration
+	signin  demoSignin
 }
 
 func (a *app) devCommand() *cobra.Command {
@@ -36,7 +37,13 @@ func (a *app) devCommand() *cobra.Command {
 file, the watcher, the broadcaster, sign-in by any name, and a page that shows
 what happens. All data lives in one folder and survives a restart.
 
+Under /ui/ is a small app with roles: its admin page changes them at their source,
+its reports need them. With --issuer people sign in there with an OpenID provider.
+
 For trying out only: it listens on loopback addresses and believes any name.`,
+		Example: `  keyturn dev
+  keyturn dev --claims hook
+  keyturn dev --issuer http://127.0.0.1:9000 --client-id keyturn`,
 		Args: cobra.NoArgs,
 		RunE: a.act(func(cmd *cobra.Command, _ []string) error {
 			p, d, err := a.newDev(f)
@@ -51,6 +58,7 @@ For trying out only: it listens on loopback addresses and believes any name.`,
 	cmd.Flags().StringVar(&f.dataDir, "data-dir", defaultDevData, "folder for keys, log and sessions")
 	cmd.Flags().Float64Var(&f.rate, "rate", 50, "refreshes that the issuer admits in a second")
 	cmd.Flags().DurationVar(&f.beacon, "beacon", 25*time.Second, "how often the state is sent again to each connection, whole seconds")
+	f.signin.register(cmd.Flags())
 	return cmd
 }
 
@@ -64,6 +72,9 @@ func (a *app) newDev(f devFlags) (*process, *demo, error) {
 	if !(f.rate > 0 && f.rate <= 1e6) {
 		return nil, nil, usagef("--rate: want more than 0 and at most 1000000, got %v", f.rate)
 	}
+	if err := f.signin.settle(); err != nil {
+		return nil, nil, err
+	}
 	dir := filepath.Clean(f.dataDir)
 	if err := ownFolder(dir); err != nil {
 		return nil, nil, err
@@ -76,10 +87,15 @@ func (a *app) newDev(f devFlags) (*process, *demo, error) {
 	}
 	token, hash := admin.NewToken()
 	c := devConfig(f, dir, secret, hash)
+	if c.Auth.Claims.From == claimsHook {
+		if err := makeSecret(c.Auth.Claims.Hook.SecretFile); err != nil {
+			return nil, nil, err
+		}
+	}
 	if errs := checkConfig(c); len(errs) > 0 {
 		return nil, nil, withCode(exitUsage, joinErrors(errs))
 	}
-	d := &demo{dir: dir, secret: secret, token: token, out: a.stdout}
+	d := &demo{dir: dir, secret: secret, token: token, out: a.stdout, signin: f.signin, roles: &roleFile{path: f.signin.rolesIn(dir)}}
 	p, err := newProcess(c, a.world, a.stderr, d)
 	return p, d, err
 }
@@ -87,7 +103,7 @@ func (a *app) newDev(f devFlags) (*process, *demo, error) {
 // devConfig is the configuration that `keyturn dev` stands for: short times,
 // so that one sees things happen.
 func devConfig(f devFlags, dir, secret, tokenHash string) Config {
-	return Config{
+	c := Config{
 		Rings: []RingConfig{{
 			Name: demoRing, Store: "file", Secret: secret, Issuer: "keyturn",
 			TokenLifetime: 10 * time.Minute, Poll: 2 * time.Second, SignAfter: 0, IssuerLag: time.Minute,
@@ -99,12 +115,13 @@ func devConfig(f devFlags, dir, secret, tokenHash string) Config {
 		},
 		Auth: AuthConfig{
 			Ring: demoRing, Issuer: "keyturn-dev", Audience: "demo", SessionLifetime: 12 * time.Hour,
-			Claims: ClaimsConfig{From: "file", File: filepath.Join(dir, "claims.json")},
 		},
 		Admin:   AdminConfig{Listen: f.admin, Tokens: []TokenConfig{{Name: "dev", SHA256: tokenHash, Can: allRights()}}},
 		Log:     LogConfig{Level: "info", Format: "console"},
 		DataDir: dir, Drain: time.Second,
 	}
+	f.signin.config(&c.Auth, f.listen, dir)
+	return c
 }
 
 // loopback reports whether an address can be reached from this machine alone.
@@ -127,20 +144,7 @@ func (d *demo) remember(url string) error {
 		return fmt.Errorf("encode %s: %w", adminFile, err)
 	}
 	file := filepath.Join(d.dir, adminFile)
-	// A fresh file (0600) and a rename: a reader sees the old content or the
-	// new, and the mode holds whatever was there before.
-	fresh, err := os.CreateTemp(d.dir, adminFile+".*")
-	if err != nil {
-		return fmt.Errorf("write the daemon's address: %w", err)
-	}
-	_, err = fresh.Write(append(data, '\n'))
-	if err = errors.Join(err, fresh.Close()); err == nil {
-		err = os.Rename(fresh.Name(), file)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write the daemon's address: %w", err), os.Remove(fresh.Name()))
-	}
-	return nil
+	return replaceFile(file, append(data, '\n'))
 }
 
 // forget takes admin.json away again, if it is still ours.

@@ -82,9 +82,10 @@ func newProcess(c Config, w world, logs io.Writer, d *demo) (*process, error) {
 	if err := p.listen(); err != nil {
 		return nil, err
 	}
-	if d != nil { // the page's own origin, known once the port is
+	if d != nil {
+		d.log = p.log
 		public, _ := p.addresses()
-		p.config.Broadcast.Origins = d.origins(public)
+		d.at(&p.config, public)
 	}
 	return p, nil
 }

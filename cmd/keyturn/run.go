@@ -217,7 +217,11 @@ func (p *process) announce(ctx context.Context) error {
 	}
 	p.log.Info("ready")
 	if p.demo != nil {
-		p.publicGate.open(p.demo.handler(p))
+		pages, err := p.demo.handler(p)
+		if err != nil {
+			return err
+		}
+		p.publicGate.open(pages)
 		public, inner := p.addresses()
 		if err := p.demo.welcome(public, inner); err != nil {
 			return err

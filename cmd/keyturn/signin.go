@@ -28,6 +28,9 @@ func (p *process) newSignin(ctx context.Context) (*signin.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.demo != nil {
+		claims = p.demo.watch(claims)
+	}
 	var providers []signin.Provider
 	for _, pc := range a.Providers {
 		if pc.ClientSecretFile != "" {
@@ -56,20 +59,31 @@ func claimsOf(a AuthConfig) (signin.Claims, error) {
 	case claimsSession:
 		return signin.SessionClaims(), nil
 	case claimsHook:
-		secret, err := readSecretFile(a.Claims.Hook.SecretFile)
+		key, err := readHookSecret(a.Claims.Hook.SecretFile)
 		if err != nil {
-			return nil, fmt.Errorf("secret of the claims hook: %w", err)
-		}
-		key := []byte(secret)
-		// The form in which Standard Webhooks hands secrets out.
-		if coded, ok := strings.CutPrefix(secret, "whsec_"); ok {
-			if key, err = base64.StdEncoding.DecodeString(coded); err != nil {
-				return nil, fmt.Errorf("secret of the claims hook: %s: what follows whsec_ is not base64", a.Claims.Hook.SecretFile)
-			}
+			return nil, err
 		}
 		return signin.HookClaims(signin.HookConfig{URL: a.Claims.Hook.URL, Ring: a.Ring, Secret: key})
 	}
 	return signin.FileClaims(a.Claims.File), nil
+}
+
+// readHookSecret reads the secret of the claims hook: the bytes of the file, or
+// what whsec_ and base64 stand for, the form in which Standard Webhooks hands secrets out.
+func readHookSecret(path string) ([]byte, error) {
+	secret, err := readSecretFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("secret of the claims hook: %w", err)
+	}
+	coded, ok := strings.CutPrefix(secret, "whsec_")
+	if !ok {
+		return []byte(secret), nil
+	}
+	key, err := base64.StdEncoding.DecodeString(coded)
+	if err != nil {
+		return nil, fmt.Errorf("secret of the claims hook: %s: what follows whsec_ is not base64", path)
+	}
+	return key, nil
 }
 
 // provider is what the sign-in service is told.
