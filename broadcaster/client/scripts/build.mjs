@@ -3,12 +3,15 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { basename, dirname, join, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { minify } from 'terser'
 
 const home = join(dirname(fileURLToPath(import.meta.url)), '..')
+
+/** key: an entry below adapters/; value: its source. The libraries are imported for their types only. */
+const adapters = Object.fromEntries(['any', 'auth0-spa', 'keycloak-js', 'msal', 'oidc-client-ts'].map((name) => [`adapters/${name}`, `src/adapters/${name}.ts`]))
 
 /** Bundles these entries; options are esbuild's. Returns its output files. */
 export const bundle = async (options) => (await build({
@@ -53,13 +56,14 @@ async function main(last) {
 
   // What several modules need is in files of its own, so that all of them mean the same thing by it.
   const modules = await bundle({
-    entryPoints: { index: 'src/index.ts', fetch: 'src/fetch.ts', axios: 'src/axios.ts', notice: 'src/notice/index.ts', devtools: 'src/devtools.ts', auto: 'src/auto.ts', react: 'src/react.ts' },
+    entryPoints: { index: 'src/index.ts', fetch: 'src/fetch.ts', axios: 'src/axios.ts', notice: 'src/notice/index.ts', devtools: 'src/devtools.ts', auto: 'src/auto.ts', react: 'src/react.ts', ...adapters },
     chunkNames: 'shared-[hash]',
     format: 'esm',
     splitting: true,
     external: ['react', 'axios'],
   })
-  for (const { path, contents } of modules) writeFileSync(join(out, basename(path)), contents)
+  mkdirSync(join(out, 'adapters'))
+  for (const { path, contents } of modules) writeFileSync(join(out, relative(join(home, 'dist'), path)), contents)
 
   const types = join(out, 'types')
   const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc')

@@ -104,7 +104,9 @@ export function createRefresher(
         got = await tabs.exclusively(hold, attempt(hold))
       } catch (error) {
         signal.throwIfAborted()
-        if (error instanceof KeyturnError) fail('blocked', error.code, error)
+        // An adapter may have been bundled apart, with a class of its own; it says what no new attempt would mend.
+        const { name, code } = error as KeyturnError
+        if (name === 'KeyturnError') fail(code === 'refresh_failed' ? 'failed' : 'blocked', code, error as KeyturnError)
         if (asleep) continue
         got = { code: 'network' }
       }

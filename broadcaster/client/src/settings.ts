@@ -9,8 +9,8 @@ import type { RefreshOn403 } from './verdict'
 export interface Settings {
   /** The app's own source of the current token; null when nobody is signed in. */
   readonly getToken: (() => Promise<string | null> | string | null) | null
-  /** The app's own way to a new token. */
-  readonly refresh: (() => Promise<string | AppToken>) | null
+  /** The app's own way to a new token; null when only a sign-in helps. */
+  readonly refresh: (() => Promise<string | AppToken | null>) | null
   /** Gets one report for each thing that happened; nothing in it names a user. */
   readonly analytics: ((report: AnalyticsReport) => void) | null
   /** False: no refresh after a failure, nor for a turned key; asked for and at the end of a token's life it goes on. */

@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -24,9 +23,10 @@ beforeAll(() => {
   const at = join(app, 'node_modules/@keyturn/client')
   mkdirSync(at, { recursive: true })
   execFileSync('tar', ['-xzf', join(app, filename), '-C', at, '--strip-components=1'])
-  for (const name of ['react', 'axios', '@types/react', 'csstype']) {
+  const libraries = ['oidc-client-ts', 'keycloak-js', '@auth0/auth0-spa-js', '@azure/msal-browser', '@azure/msal-common']
+  for (const name of ['react', 'axios', '@types/react', 'csstype', ...libraries]) {
     mkdirSync(dirname(join(app, 'node_modules', name)), { recursive: true })
-    symlinkSync(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), join(app, 'node_modules', name))
+    symlinkSync(join(home, 'node_modules', name), join(app, 'node_modules', name))
   }
 }, 60_000)
 afterAll(() => rmSync(app, { recursive: true }))
@@ -39,7 +39,7 @@ describe('the package', () => {
   })
 
   test('holds the build, its types, and what a package must; no source, no test, no map to them', () => {
-    const odd = packed.filter((path) => !/^(dist\/[\w.-]+\.js|dist\/types\/[\w./-]+\.d\.ts|docs\/[\w-]+\.md|README\.md|LICENSE|package\.json)$/.test(path))
+    const odd = packed.filter((path) => !/^(dist\/(adapters\/)?[\w.-]+\.js|dist\/types\/[\w./-]+\.d\.ts|docs\/[\w-]+\.md|README\.md|LICENSE|package\.json)$/.test(path))
     expect(odd).toEqual(['dist/keyturn.js.map'])
     expect(packed).toEqual(expect.arrayContaining(['README.md', 'docs/user-guide.md', 'dist/index.js', 'dist/keyturn.js', 'dist/types/index.d.ts']))
   })
@@ -51,7 +51,8 @@ describe('the package', () => {
 
   const entries = Object.keys(manifest.exports).filter((entry) => !entry.endsWith('.js') && !entry.endsWith('.json'))
   test('has each entry that it promises', () => {
-    expect(entries).toEqual(['.', './fetch', './axios', './notice', './devtools', './auto', './react'])
+    const adapters = ['any', 'auth0-spa', 'keycloak-js', 'msal', 'oidc-client-ts'].map((name) => `./adapters/${name}`)
+    expect(entries).toEqual(['.', './fetch', './axios', './notice', './devtools', './auto', './react', ...adapters])
   })
 
   const uses = `
@@ -63,6 +64,16 @@ import { mountNotice } from '@keyturn/client/notice'
 import { createManager, expose, type Manager } from '@keyturn/client/devtools'
 import { KeyturnProvider, useKeyturn, useKeyturnStatus } from '@keyturn/client/react'
 
+import { fromFunction } from '@keyturn/client/adapters/any'
+import { fromAuth0 } from '@keyturn/client/adapters/auth0-spa'
+import { fromKeycloak } from '@keyturn/client/adapters/keycloak-js'
+import { fromMsal } from '@keyturn/client/adapters/msal'
+import { fromOidcClientTs } from '@keyturn/client/adapters/oidc-client-ts'
+import type { Auth0Client } from '@auth0/auth0-spa-js'
+import type { PublicClientApplication } from '@azure/msal-browser'
+import type Keycloak from 'keycloak-js'
+import type { UserManager } from 'oidc-client-ts'
+
 const keyturn: Keyturn = createKeyturn({ origins: 'self', settings: { refreshDelayMs: 0 } })
 const manager: Manager = createManager(keyturn)
 expose(manager, 'readonly')
@@ -71,6 +82,15 @@ export const undo: (() => void)[] = [installFetch(keyturn), installXhr(keyturn),
 export const kid: string | null = useKeyturnStatus((status) => status.kid)
 export const all = [KeyturnProvider, useKeyturn, same, KeyturnError]
 export type On403 = Settings['refreshOn403']
+export function sources(manager: UserManager, keycloak: Keycloak, auth0: Auth0Client, app: PublicClientApplication): void {
+  keyturn.configure(fromOidcClientTs(manager))
+  keyturn.configure(fromKeycloak(keycloak))
+  keyturn.configure(fromAuth0(auth0, { authorizationParams: { audience: 'payments' } }))
+  keyturn.configure(fromMsal(app, { scopes: ['api://payments/use'] }))
+  keyturn.configure(fromFunction(async ({ fresh }) => (fresh ? { token: 'a.b.c', expiresIn: 300 } : null)))
+  // @ts-expect-error a refresh is always forced: it is not the app's to say
+  fromMsal(app, { scopes: [], forceRefresh: false })
+}
 // @ts-expect-error what is no setting is none for the compiler either
 keyturn.configure({ refreshDelay: 1 })
 // @ts-expect-error a status is a status, not whatever
@@ -83,7 +103,7 @@ export const wrong: number = useKeyturnStatus((status) => status.kid)
     writeFileSync(join(app, 'app.ts'), uses)
     writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({
       compilerOptions: { module, moduleResolution, target: 'ES2022', lib: ['ES2023', 'DOM', 'DOM.Iterable'], strict: true, noEmit: true, types: [], skipLibCheck: false },
-      files: ['app.ts', ...['notice/index', 'react', 'axios', 'devtools'].map((name) => `node_modules/@keyturn/client/dist/types/${name}.d.ts`)],
+      files: ['app.ts', ...['notice/index', 'react', 'axios', 'devtools', 'adapters/msal', 'adapters/oidc-client-ts'].map((name) => `node_modules/@keyturn/client/dist/types/${name}.d.ts`)],
     }))
     const tsc = join(home, 'node_modules/typescript/bin/tsc')
     let said = ''
