@@ -30,6 +30,10 @@ type Verifier interface {
 type Ring struct {
 	Name   string   // as rotation.CheckRing wants it
 	Verify Verifier // nil: public, anybody of a known origin may listen, and no token is asked for
+	// Cookie is the name of the cookie in which browsers hold their token where
+	// scripts must not read it: an auth frame without a token means the one that
+	// came with the handshake. The list of origins guards it. Empty: no cookie is looked at.
+	Cookie string
 	// PerSecond is how many refreshes the issuer admits in a second: refreshes
 	// after changed permissions are spread so. Zero: 200.
 	PerSecond float64

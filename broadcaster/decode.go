@@ -16,9 +16,10 @@ const maxFailedCode = 64
 // message is a client's frame. Members that belong to other types are not
 // looked at, nor are unknown ones.
 type message struct {
-	kind  string // value of "type"
-	token string // of auth
-	code  string // of failed
+	kind   string // value of "type"
+	token  string // of auth
+	cookie bool   // of auth: it has no token, the handshake's cookie is meant
+	code   string // of failed
 }
 
 // Types of client frames. Any other type is ignored.
@@ -37,7 +38,6 @@ var (
 	errNoType    = errors.New("the message has no type")
 	errNotString = errors.New("type, token or code is not a string")
 	errTwice     = errors.New("type, token or code is there twice")
-	errNoToken   = errors.New("the auth frame has no token")
 	errNoCode    = errors.New("the failed frame has no code, or one longer than 64 bytes")
 )
 
@@ -81,13 +81,10 @@ func decode(data []byte) (message, error) {
 	m := message{kind: kind.text}
 	switch m.kind {
 	case kindAuth:
-		switch {
-		case !token.there:
-			return message{}, errNoToken
-		case token.err != nil:
+		if token.err != nil {
 			return message{}, token.err
 		}
-		m.token = token.text
+		m.token, m.cookie = token.text, !token.there
 	case kindFailed:
 		switch {
 		case code.err != nil:

@@ -133,9 +133,13 @@ func (s *session) handle(m message) {
 			s.closeLocked(closeTooMany, nil)
 			return
 		}
+		token, ok := s.presentedLocked(m)
+		if !ok {
+			return
+		}
 		s.verifying = true
 		s.mu.Unlock()
-		s.ring.hub.verify(s, m.token)
+		s.ring.hub.verify(s, token)
 		s.mu.Lock()
 	}
 }

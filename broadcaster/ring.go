@@ -22,6 +22,7 @@ type ring struct {
 	hub    *Hub
 	name   string
 	verify Verifier // nil: public
+	cookie string   // see Ring.Cookie
 	slots  []slot   // connections by the second of their beacon
 	count  atomic.Int64
 	wake   chan struct{} // capacity 1: there is something to push; wake-ups coalesce
@@ -63,7 +64,7 @@ type keyRef struct {
 
 func newRing(h *Hub, r Ring, slots int) *ring {
 	return &ring{
-		hub: h, name: r.Name, verify: r.Verify, live: true,
+		hub: h, name: r.Name, verify: r.Verify, cookie: r.Cookie, live: true,
 		slots: make([]slot, slots),
 		wake:  make(chan struct{}, 1),
 		keys:  make(map[string]*keyRef),

@@ -82,6 +82,7 @@ func (h *Hub) upgrade(w http.ResponseWriter, r *http.Request) *problem {
 		h.addresses.leave(addr, rg.verify != nil)
 		return p
 	}
+	s.cookie = rg.handed(r)
 	ws, err := h.upgrader.Upgrade(hijacker{w, s}, r, nil)
 	if err != nil {
 		h.addresses.leave(addr, rg.verify != nil)
