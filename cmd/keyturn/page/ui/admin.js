@@ -14,16 +14,19 @@ async function load() {
   const answer = await fetch('/demo/api/users').catch((error) => { say(`Users: ${reason(error)}`, true) })
   if (!answer) return
   if (!answer.ok) {
-    say(`Users: ${answer.status} ${await problem(answer)}`, true)
-    showNobody(answer.status === 403 ? 'This page is for people with the role admin.' : '')
+    showNobody(answer.status === 403 ? 'This page is for people with the role admin.' : `${answer.status}: ${await problem(answer)}`)
     return
   }
-  show(await answer.json())
+  const news = await answer.json()
+  if (!unsaved()) show(news)
 }
+
+/** Whether somebody has ticked what is not saved: no list that comes in between may take that away. */
+const unsaved = () => [...document.querySelectorAll('fieldset input')].some((i) => i.checked !== i.defaultChecked)
 
 function showNobody(why) {
   byId('users').replaceChildren()
-  byId('columns').hidden = true
+  byId('table').hidden = true
   byId('tell-row').hidden = true
   byId('audit-card').hidden = true
   byId('where').textContent = ''
@@ -38,7 +41,7 @@ function show({ source, file, changeable, users, audit }) {
     session: 'Roles stay as they were at sign-in: nothing changes them before the next one.',
   }[source]
   byId('tell-row').hidden = !changeable
-  byId('columns').hidden = users.length === 0
+  byId('table').hidden = users.length === 0
   byId('empty').textContent = users.length ? '' : 'Nobody has signed in yet.'
   byId('users').replaceChildren(...users.map((user) => row(user, changeable)))
   byId('audit-card').hidden = audit.length === 0
@@ -74,7 +77,7 @@ function box(user, role) {
   const input = document.createElement('input')
   input.type = 'checkbox'
   input.value = role
-  input.checked = user.roles.includes(role)
+  input.defaultChecked = user.roles.includes(role)
   input.dataset.testid = `role-${role}-${user.sub}`
   label.append(input, role)
   return label
@@ -92,12 +95,15 @@ async function put(user, set, save) {
     })
     if (!answer.ok) {
       say(`${user.sub}: ${await problem(answer)}`, true)
-      if (answer.status === 412) await load()
+      if (answer.status === 412) {
+        untick()
+        await load()
+      }
       return
     }
     const saved = await answer.json()
     user.version = saved.version
-    user.roles = saved.roles
+    for (const input of set.querySelectorAll('input')) input.defaultChecked = saved.roles.includes(input.value)
     byId('audit').prepend(line(saved.change))
     byId('audit-card').hidden = false
     say(`${user.sub}: saved${saved.told ? ', and their pages are told' : ''}.`)
@@ -121,11 +127,17 @@ function line(change) {
 
 let whose = null // for whom the list is
 
-byId('reload').addEventListener('click', () => { void load() })
+/** Gives up what is ticked and not saved. */
+function untick() {
+  for (const input of document.querySelectorAll('fieldset input')) input.checked = input.defaultChecked
+}
+
+byId('reload').addEventListener('click', () => {
+  untick()
+  void load()
+})
 addEventListener('focus', () => {
-  // Not over what somebody has ticked and not saved.
-  const dirty = [...document.querySelectorAll('fieldset input')].some((i) => i.checked !== i.defaultChecked)
-  if (!dirty && may('admin')) void load()
+  if (may('admin')) void load()
 })
 
 void start((who) => {

@@ -24,6 +24,7 @@ function go(changes) {
   for (const [name, value] of Object.entries(changes)) value ? q.set(name, value) : q.delete(name)
   const query = q.size ? `?${q}` : ''
   history.pushState(null, '', `${location.pathname}${query}`)
+  asked = location.search
   showPlace()
   void loadReports()
 }
@@ -125,6 +126,7 @@ const when = new Intl.DateTimeFormat([], { day: 'numeric', month: 'short', hour:
 
 function showRows() {
   byId('rows').replaceChildren(...shown.map(row))
+  byId('table').hidden = shown.length === 0
   byId('empty').textContent = shown.length ? '' : (pages === null ? 'Nothing is loaded yet.' : 'No report matches.')
   showPlace()
   showMark()
@@ -141,11 +143,11 @@ function row(report) {
   const pill = element('span', report.status, 'pill')
   pill.dataset.status = report.status
   status.append(pill)
-  const updated = element('td')
+  const updated = element('td', '', 'words wide-only')
   const time = element('time', when.format(new Date(report.updated)))
   time.dateTime = report.updated
   updated.append(time)
-  tr.append(number, element('td', report.title, 'words'), element('td', report.source), element('td', report.owner, 'words'), status, updated)
+  tr.append(number, element('td', report.title, 'words'), element('td', report.source, 'wide-only'), element('td', report.owner, 'words wide-only'), status, updated)
   return tr
 }
 
@@ -173,8 +175,11 @@ byId('load-reports').addEventListener('click', () => { void loadReports() })
 byId('load-all').addEventListener('click', () => { void loadAll() })
 byId('approve').addEventListener('click', () => { void approve() })
 addEventListener('hashchange', showMark)
+let asked = location.search // what the list was last asked for; a change of the row alone asks nothing
 addEventListener('popstate', () => {
   showPlace()
+  if (location.search === asked) return
+  asked = location.search
   if (pages !== null) void loadReports()
 })
 
