@@ -46,6 +46,9 @@ const wrong = /^(invalid_(client|request|scope|target)|unauthorized_client|unsup
 /** A failure that lasts; `keyturn` shows its text and does not ask again. */
 export const misfit = (name: string, text: string): KeyturnError => new KeyturnError('refresh_failed', `${name}: ${text}`)
 
+/** keyturn reads of a token which key it has and when it ends: one that it can't read is of no use to it. */
+export const opaque = (name: string): KeyturnError => misfit(name, 'the access token is no JWT: ask for one for your own API, by its audience or scope')
+
 /**
  * The adapter of a library. It speaks for one account, the first that it sees: when the library comes to hold another
  * one, nobody is signed in here any more, until the library has held none or the app makes a new adapter.
@@ -53,28 +56,36 @@ export const misfit = (name: string, text: string): KeyturnError => new KeyturnE
 export function adapt(source: Source): Adapter {
   const { name } = source
   let mine: string | null = null
+  let subject: string | null = null // of its tokens
   let last: string | null = null // the token handed out last
-  let ended: { readonly token: string | null } | null = null // what was there when the provider refused
+  let ended: { readonly token: string | null } | null = null // what was there when the provider ended it
   let flight: Promise<AppToken | null> | null = null
+
+  /** Whether something is this adapter's account's, by the library and by the token itself. */
+  const belongs = ({ account, token }: Signed): boolean => {
+    const claims = readToken(token)
+    if (token && !claims) throw opaque(name)
+    mine ??= account
+    subject ??= claims?.sub ?? null
+    return account === mine && (!claims || claims.sub === subject)
+  }
 
   /** What the library has of this adapter's account. */
   const own = async (): Promise<Signed | null> => {
     const there = await source.now()
-    if (!there) mine = last = null
-    mine ??= there?.account ?? null
-    return there && there.account === mine ? there : null
-  }
-
-  /** keyturn reads of a token which key it has and when it ends: an opaque one is of no use to it. */
-  const legible = (token: string): string => {
-    if (readToken(token)) return token
-    throw misfit(name, 'the access token is no JWT: ask for one for your own API, by its audience or scope')
+    if (!there) mine = subject = last = null
+    return there && belongs(there) ? there : null
   }
 
   const give = ({ token, expiresIn }: Signed): AppToken => {
-    last = legible(token!)
+    last = token!
     ended = null
     return { token: last, expiresIn }
+  }
+
+  const end = ({ token }: Signed): null => {
+    ended = { token }
+    return (last = null)
   }
 
   const fly = async (): Promise<AppToken | null> => {
@@ -92,7 +103,8 @@ export function adapt(source: Source): Adapter {
     }
     const after = await own()
     // Whoever signed out, or in as somebody else, while the provider answered, is not signed in again by that.
-    if (!after || (got && got.account !== mine)) return null
+    if (!after) return null
+    if (got && !belongs(got)) return end(after)
     if (got?.token && got.token !== before.token) return give(got)
     if (got) throw misfit(name, `the provider was asked, and the token is the same as before: ${source.remedy}`)
     // Another tab was faster: with a refresh token that is good for once, this one was refused for that reason alone.
@@ -102,9 +114,7 @@ export function adapt(source: Source): Adapter {
       throw misfit(name, `the provider refuses to refresh (${code}): compare the client's registration there with its settings here`)
     }
     if (code && !over.test(code)) throw new Error(`${name}: no new token (${code}), the provider could not be asked`)
-    ended = { token: after.token }
-    last = null
-    return null
+    return end(after)
   }
 
   const refresh = (): Promise<AppToken | null> => (flight ??= fly().finally(() => { flight = null }))
@@ -114,7 +124,7 @@ export function adapt(source: Source): Adapter {
       const there = await own()
       // What the provider has ended does not begin again with the token that is still in the store.
       if (!there || (ended && ended.token === there.token)) return null
-      if (there.token) return (last = legible(there.token))
+      if (there.token) return (last = there.token)
       // The library no longer gives the token that ends soon; it is good until the refresh that is planned for it.
       return last ?? (await refresh())?.token ?? null
     },

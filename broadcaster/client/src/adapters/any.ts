@@ -2,7 +2,7 @@
 import type { AppToken } from '../endpoint'
 import { readToken } from '../jwt'
 import type { Adapter, Signed } from './adapter'
-import { adapt } from './adapter'
+import { adapt, opaque } from './adapter'
 
 export type { Adapter } from './adapter'
 
@@ -13,11 +13,14 @@ export type { Adapter } from './adapter'
  */
 export type GetToken = (how: { readonly fresh: boolean }) => Promise<string | AppToken | null> | string | AppToken | null
 
+const name = 'getToken'
+
 const signed = (given: string | AppToken | null): Signed | null => {
   if (given === null) return null
   const { token, expiresIn } = typeof given === 'string' ? { token: given } : given
   const claims = readToken(token)
-  return { account: JSON.stringify([claims?.iss, claims?.sub]), token, expiresIn }
+  if (!claims) throw opaque(name)
+  return { account: JSON.stringify([claims.iss, claims.sub]), token, expiresIn }
 }
 
 /**
@@ -34,7 +37,7 @@ const signed = (given: string | AppToken | null): Signed | null => {
  */
 export function fromFunction(getToken: GetToken): Adapter {
   return adapt({
-    name: 'getToken',
+    name,
     now: async () => signed(await getToken({ fresh: false })),
     renew: async () => signed(await getToken({ fresh: true })),
     code: (error) => (error as { error?: string }).error ?? (error as Error).name,

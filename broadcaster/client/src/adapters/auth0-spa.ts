@@ -17,6 +17,8 @@ export type Auth0Options = Pick<GetTokenSilentlyOptions, 'authorizationParams' |
  *   third-party cookies answer with `login_required`, and the client then forgets its user.
  * - Refresh tokens in memory are gone after a reload: `missing_refresh_token`, unless `cacheLocation: 'localstorage'`,
  *   which all tabs share, or `useRefreshTokensFallback: true`.
+ * - It stores what the token endpoint answers even after a `logout({ openUrl: false })` meanwhile, and has no event to
+ *   tell it by. A logout that leaves the page, as usual, ends the request with it.
  * - Without an `audience` the access token is no JWT: name the one of your API.
  *
  * ```ts

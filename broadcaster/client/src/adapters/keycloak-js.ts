@@ -33,10 +33,27 @@ export function fromKeycloak(keycloak: Keycloak): Adapter {
       if (!keycloak.refreshToken) {
         throw misfit('keycloak-js', "there is no refresh token: sign in with the flow 'standard', and let the client have refresh tokens")
       }
-      await keycloak.updateToken(-1)
-      return now()
+      const { onAuthLogout } = keycloak
+      let left = false
+      keycloak.onAuthLogout = () => {
+        left = true
+        onAuthLogout?.call(keycloak)
+      }
+      try {
+        await keycloak.updateToken(-1)
+      } finally {
+        keycloak.onAuthLogout = onAuthLogout
+      }
+      if (!left) return now()
+      // The library takes the answer even where its tokens have been cleared meanwhile.
+      keycloak.clearToken()
+      return null
     },
-    code: (error) => (error as { response?: Response }).response?.status ?? (error as Error).name,
+    code(error) {
+      const { response, name } = error as { response?: Response; name?: string }
+      const codes: Record<number, string> = { 400: 'invalid_grant', 401: 'invalid_client', 403: 'unauthorized_client' }
+      return response ? codes[response.status] ?? `status_${response.status}` : name
+    },
     remedy: 'the server answers from a cache',
   })
 }
