@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+	"go.uber.org/zap"
 	"golang.org/x/oauth2"
 )
 
@@ -70,6 +71,9 @@ func (s *Service) send(ctx context.Context, p *provider, in asked, before past) 
 	d, err := p.discover(ctx)
 	if err != nil {
 		return "", of, providerDown(tidy(err))
+	}
+	if p.mixable(d) {
+		s.log.Warn("provider_answers_look_alike", zap.String("provider", p.Name), zap.String("remedy", "it does not name itself in its answers (RFC 9207) and shares its callback with another provider, which could pass off its codes; give it one of its own: redirectURL: "+s.config.PublicURL+callbackPath+"/"+p.Name))
 	}
 	client, err := p.oauth(d)
 	if err != nil {

@@ -53,6 +53,7 @@ func (s *Service) callback(w http.ResponseWriter, r *http.Request) {
 type came struct {
 	of              state
 	code, iss, fail string
+	at              string // provider whose own callback it is; empty: the one of all
 }
 
 func stateInvalid() *refusal {
@@ -86,7 +87,7 @@ func (s *Service) readCallback(ctx context.Context, r *http.Request) (came, *ref
 		}
 		return in, stateInvalid()
 	}
-	in.code, in.iss = q["code"], q["iss"]
+	in.code, in.iss, in.at = q["code"], q["iss"], r.PathValue("provider")
 	if code, failed := q["error"]; failed {
 		in.fail = errorCode(code)
 	}
@@ -110,7 +111,7 @@ func (s *Service) arrive(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return grant{}, no(http.StatusBadRequest, CodeProviderUnknown, "the provider of this sign-in is not configured any more; sign in again")
 	}
 	// RFC 9207 §2.4: errors of another provider are refused as well.
-	if e := p.answered(ctx, in.iss); e != nil {
+	if e := p.answered(ctx, in.iss, in.at); e != nil {
 		return grant{}, e
 	}
 	switch {
@@ -140,13 +141,14 @@ func (s *Service) arrive(ctx context.Context, w http.ResponseWriter, r *http.Req
 	return s.start(ctx, w, r, newcomer{subject: subject, claims: who.claims, provider: p.Name, audience: a.Audience, refresh: refresh, replaces: a.Sessions})
 }
 
-// answered checks that the provider which was asked has answered (RFC 9207): with
-// several of them, one must not get codes of another.
-func (p *provider) answered(ctx context.Context, iss string) *refusal {
-	if iss == p.Issuer {
+// answered checks that the provider which was asked has answered (RFC 9700 §4.4.2): with
+// several of them, one must not get codes of another. It tells by the name that a
+// provider puts to its answers (RFC 9207), and by the callback where each has its own.
+func (p *provider) answered(ctx context.Context, iss, at string) *refusal {
+	if iss == p.Issuer && at == p.at {
 		return nil
 	}
-	if iss == "" {
+	if iss == "" && at == p.at {
 		d, err := p.discover(ctx)
 		if err != nil {
 			return providerDown(tidy(err))

@@ -113,8 +113,8 @@ func (p *provider) fetchMetadata(ctx context.Context) (*discovered, error) {
 			return nil, fmt.Errorf("%s: userinfo or logout address is not https", address)
 		}
 	}
-	made := m.NewProvider(oidc.ClientContext(ctx, p.client))
-	return &discovered{meta: m, provider: made, verifier: made.Verifier(&oidc.Config{ClientID: p.ClientID}), at: time.Now()}, nil
+	verifier := oidc.NewVerifier(m.IssuerURL, newKeySet(ctx, p.client, m.JWKSURL), &oidc.Config{ClientID: p.ClientID, SupportedSigningAlgs: signed(m.Algorithms)})
+	return &discovered{meta: m, provider: m.NewProvider(oidc.ClientContext(ctx, p.client)), verifier: verifier, at: time.Now()}, nil
 }
 
 // providerClient is how providers are called: no redirects, since calls carry
@@ -212,5 +212,5 @@ func (p Provider) CallbackURL(publicURL string) string {
 	if p.RedirectURL != "" {
 		return p.RedirectURL
 	}
-	return publicURL + "/auth/callback"
+	return publicURL + callbackPath
 }

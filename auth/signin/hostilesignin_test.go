@@ -23,7 +23,7 @@ func TestPagesOfNoAllowedOriginAreNotComeBackTo(t *testing.T) {
 		"https://APP.example.com/", "https://app.example.com\\@evil.example/", `https:\\app.example.com/`, "https:/app.example.com/", " https://app.example.com/",
 		"https://app.example.com/\r\nSet-Cookie: a=b", "https://app.example.com/\x00", "https://app.example.com/#frag", "https://app.example.com/ x", "https://app.example.comx/",
 		"https://app.example.com/\"><script>", "/callback", "", "https://app.example.com/" + strings.Repeat("a", 2048), "https://app.example.com/ü",
-		here + "/auth/callback", here + "/AUTH/login", "http://127.0.0.1:8081/", "null", "https://xn--app-example.com/", "http://localhost:51730/",
+		here + "/auth/callback", here + "/AUTH/login", here + "/%61uth/login", here + "//auth/callback?code=c", here + "/x/../auth/login", here + "/auth/callback/corp", here + "/auth", "http://127.0.0.1:8081/", "null", "https://xn--app-example.com/", "http://localhost:51730/",
 	} {
 		for path, method := range map[string]string{"/auth/login?redirect_uri=": "GET", "/auth/logout?post_logout_redirect_uri=": "POST"} {
 			if address == "" && method == "POST" {

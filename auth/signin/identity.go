@@ -48,6 +48,9 @@ func (p *provider) exchange(ctx context.Context, code, verifier, nonce string) (
 		return identity{}, invalid(errors.New("no id_token came along"))
 	}
 	id, err := p.vouched(ctx, d, raw)
+	if errors.Is(err, errKeysDown) {
+		return identity{}, providerDown(err)
+	}
 	if err != nil {
 		return identity{}, invalid(tidy(err, raw))
 	}
@@ -76,7 +79,7 @@ func invalid(err error) *refusal {
 // vouched verifies an ID token: signature, issuer, audience and time by go-oidc,
 // and here the authorized party (OpenID Connect Core §3.1.3.7, 4 and 5).
 func (p *provider) vouched(ctx context.Context, d *discovered, raw string) (*oidc.IDToken, error) {
-	id, err := d.verifier.Verify(ctx, raw)
+	id, err := verify(ctx, d.verifier, raw)
 	if err != nil {
 		return nil, err
 	}

@@ -45,19 +45,22 @@ type idp struct {
 	answer   func(map[string]any) // changes the answer of /token
 	inToken  bool                 // roles stand in the ID token; else in userinfo
 	tellsIss bool
-	noTokens bool // gives no refresh tokens
+	tells    func(map[string]any)        // changes what discovery says
+	anyCode  bool                        // does not look at the code's verifier: PKCE is not done
+	serves   map[string]http.HandlerFunc // path → what answers instead
+	noTokens bool                        // gives no refresh tokens
 	meAs     string
 	client   string
 }
 
-type codeGrant struct{ user, nonce, challenge, redirect string }
+type codeGrant struct{ user, nonce, challenge, redirect, client string }
 
 func newIDP(t testing.TB) *idp {
 	p := &idp{
 		t: t, secret: "top secret of the client", client: "keyturn-test", user: "ann",
 		people: map[string]map[string]any{"ann": {"email": "ann@example.com", "name": "Ann", "roles": []string{"user"}, "affiliations": []string{"lab"}, "shoe_size": 38}, "bob": {"roles": []string{"boss"}}},
 		codes:  map[string]codeGrant{}, tokens: map[string]string{}, used: map[string]bool{}, access: map[string]string{}, calls: map[string]int{}, broken: map[string]int{},
-		inToken: true, tellsIss: true,
+		serves: map[string]http.HandlerFunc{}, inToken: true, tellsIss: true,
 	}
 	p.turn("k1")
 	mux := http.NewServeMux()
@@ -69,8 +72,12 @@ func newIDP(t testing.TB) *idp {
 	p.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		p.calls[r.URL.Path]++
-		status := p.broken[r.URL.Path]
+		status, instead := p.broken[r.URL.Path], p.serves[r.URL.Path]
 		p.mu.Unlock()
+		if instead != nil {
+			instead(w, r)
+			return
+		}
 		if status != 0 {
 			w.WriteHeader(status)
 			_, _ = io.WriteString(w, "<b>out of order</b>")
@@ -113,11 +120,15 @@ func (p *idp) discovery(w http.ResponseWriter, _ *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	u := p.server.URL
-	reply200(w, map[string]any{
+	about := map[string]any{
 		"issuer": u, "authorization_endpoint": u + "/authorize", "token_endpoint": u + "/token", "jwks_uri": u + "/keys",
 		"userinfo_endpoint": u + "/me", "end_session_endpoint": u + "/bye?x=1", "id_token_signing_alg_values_supported": []string{"ES256"},
 		"token_endpoint_auth_methods_supported": []string{"client_secret_basic"}, "authorization_response_iss_parameter_supported": p.tellsIss,
-	})
+	}
+	if p.tells != nil {
+		p.tells(about)
+	}
+	reply200(w, about)
 }
 
 func (p *idp) keys(w http.ResponseWriter, _ *http.Request) {
@@ -145,7 +156,7 @@ func (p *idp) authorize(w http.ResponseWriter, r *http.Request) {
 		back.Set("error", "access_denied")
 	default:
 		code := rand.Text()
-		p.codes[code] = codeGrant{p.user, q.Get("nonce"), q.Get("code_challenge"), q.Get("redirect_uri")}
+		p.codes[code] = codeGrant{p.user, q.Get("nonce"), q.Get("code_challenge"), q.Get("redirect_uri"), q.Get("client_id")}
 		back.Set("code", code)
 	}
 	w.Header().Set("Location", q.Get("redirect_uri")+"?"+back.Encode())
@@ -176,7 +187,10 @@ func (p *idp) token(w http.ResponseWriter, r *http.Request) {
 		c, ok := p.codes[r.FormValue("code")]
 		delete(p.codes, r.FormValue("code"))
 		sum := sha256.Sum256([]byte(r.FormValue("code_verifier")))
-		if !ok || base64.RawURLEncoding.EncodeToString(sum[:]) != c.challenge || r.FormValue("redirect_uri") != c.redirect {
+		if p.anyCode {
+			c.challenge = base64.RawURLEncoding.EncodeToString(sum[:])
+		}
+		if !ok || c.client != p.client || base64.RawURLEncoding.EncodeToString(sum[:]) != c.challenge || r.FormValue("redirect_uri") != c.redirect {
 			refuse400(w, http.StatusBadRequest, "invalid_grant")
 			return
 		}

@@ -25,6 +25,8 @@ type Provider struct {
 	ClientSecret func() (string, error)
 	// RedirectURL is where the provider sends browsers back: a page of the app that calls
 	// /auth/callback with the code and state it got. Empty: PublicURL + "/auth/callback".
+	// PublicURL + "/auth/callback/" + Name is a callback of this provider alone: with
+	// several providers, one that does not name itself in its answers (RFC 9207) needs it.
 	RedirectURL string
 
 	Scopes []string // besides openid; none: profile, email
@@ -96,6 +98,8 @@ func secureURL(address string) error {
 type provider struct {
 	Provider
 	client *http.Client
+	at     string // its Name where the callback is its own, else nothing
+	shares bool   // another provider sends browsers back to the same address
 
 	flight singleflight.Group // one discovery at a time
 
@@ -104,6 +108,7 @@ type provider struct {
 	failed time.Time // when discovery last failed
 	why    error     // and how
 	warned bool      // it was said that no refresh token came
+	mixes  bool      // it was said that its answers can't be told from another's
 }
 
 func newProvider(p Provider, publicURL string) (*provider, error) {
@@ -140,6 +145,32 @@ func (p *provider) oauth(d *discovered) (oauth2.Config, error) {
 		c.Endpoint.AuthStyle = oauth2.AuthStyleInHeader // OpenID Connect Discovery §3: the default
 	}
 	return c, nil
+}
+
+// callbackPath is where providers send browsers back to.
+const callbackPath = "/auth/callback"
+
+// shareCallbacks finds out which providers have a callback of their own.
+func shareCallbacks(all []*provider, publicURL string) {
+	for i, p := range all {
+		if p.RedirectURL == publicURL+callbackPath+"/"+p.Name {
+			p.at = p.Name
+		}
+		p.shares = slices.ContainsFunc(all, func(q *provider) bool { return q != all[i] && q.RedirectURL == p.RedirectURL })
+	}
+}
+
+// mixable says, once a process, that nothing tells this provider's answers from
+// those of another (RFC 9700 §4.4): it shares its callback and puts no name to them.
+func (p *provider) mixable(d *discovered) bool {
+	if !p.shares || d.meta.IssuerTold {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	said := p.mixes
+	p.mixes = true
+	return !said
 }
 
 // firstly says, once a process, that this provider gives no refresh token.

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"net/url"
+	"path"
 	"strings"
 )
 
@@ -31,12 +32,12 @@ func readReturn(address string, allowed []string, own string) (origin, page stri
 		if !found || o == "" || (rest != "" && rest[0] != '/' && rest[0] != '?') {
 			continue
 		}
-		if o == own && strings.HasPrefix(strings.ToLower(rest), "/auth/") {
-			return "", "", false, false
+		where, query, _ := strings.Cut(rest, "?")
+		if where == "" {
+			where = "/"
 		}
-		path, query, _ := strings.Cut(rest, "?")
-		if path == "" {
-			path = "/"
+		if o == own && signinRoute(where) {
+			return "", "", false, false
 		}
 		var kept []string
 		for pair := range strings.SplitSeq(query, "&") {
@@ -48,7 +49,7 @@ func readReturn(address string, allowed []string, own string) (origin, page stri
 				kept = append(kept, pair)
 			}
 		}
-		page = o + path
+		page = o + where
 		if len(kept) > 0 {
 			page += "?" + strings.Join(kept, "&")
 		}
@@ -58,6 +59,13 @@ func readReturn(address string, allowed []string, own string) (origin, page stri
 		return o, page, refresh, true
 	}
 	return "", "", false, false
+}
+
+// signinRoute reports whether a path leads to one of the service's own routes,
+// however it is spelled: servers unescape and clean a path before they look for its route.
+func signinRoute(escaped string) bool {
+	plain, err := url.PathUnescape(escaped)
+	return err != nil || strings.HasPrefix(strings.ToLower(path.Clean(plain))+"/", "/auth/")
 }
 
 // comeBackTo is the address of the app's page with what it has to be told.

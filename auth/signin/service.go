@@ -123,6 +123,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		}
 		s.providers = append(s.providers, made)
 	}
+	shareCallbacks(s.providers, c.PublicURL)
 	s.returns = append([]string{c.PublicURL}, c.Origins...)
 	return s, s.await(ctx)
 }
@@ -203,14 +204,15 @@ func (s *Service) await(ctx context.Context) error {
 //	GET  /auth/userinfo   what the caller's token says
 //	GET  /auth/config-status  how the ring is set up, where Config.Overview tells it
 //	GET  /auth/login      sends the browser to an identity provider
-//	GET  /auth/callback   takes what the provider sent back, and begins a session
+//	GET  /auth/callback   takes what the provider sent back, and begins a session; /auth/callback/NAME is that of one provider alone
 //	POST /auth/login      with Config.DevLogin only: a session for a name and roles
 func (s *Service) Register(mux *http.ServeMux) {
 	type methods = map[string]http.HandlerFunc
 	s.origins.handle(mux, "/auth/refresh", methods{http.MethodPost: s.refresh})
 	s.origins.handle(mux, "/auth/logout", methods{http.MethodPost: s.logout})
 	s.origins.handle(mux, "/auth/userinfo", methods{http.MethodGet: s.userinfo})
-	s.origins.handle(mux, "/auth/callback", methods{http.MethodGet: unreferred(s.callback)})
+	s.origins.handle(mux, callbackPath, methods{http.MethodGet: unreferred(s.callback)})
+	s.origins.handle(mux, callbackPath+"/{provider}", methods{http.MethodGet: unreferred(s.callback)})
 	login := methods{http.MethodGet: unreferred(s.begin)}
 	if s.config.DevLogin {
 		login[http.MethodPost] = s.login
