@@ -81,7 +81,7 @@ func (s *Service) configStatus(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Service) signedIn(r *http.Request) bool {
-	if raw, problem := auth.BearerToken(r, tokenCookie); problem == nil {
+	if raw, problem := auth.BearerToken(r, TokenCookie); problem == nil {
 		if _, err := s.config.Keyring.Verify(r.Context(), raw); err == nil {
 			return true
 		}

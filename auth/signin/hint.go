@@ -10,9 +10,6 @@ import (
 	"github.com/keyturn/keyturn/auth"
 )
 
-// tokenCookie is where an app may keep its access token instead of sending a header.
-const tokenCookie = "auth_token"
-
 // maxHint bounds the token that is looked at. Header and cookies are bounded by the server as well.
 const maxHint = 16 << 10
 
@@ -24,7 +21,7 @@ func hintToken(r *http.Request) string {
 			return t
 		}
 	}
-	if c, err := r.Cookie(tokenCookie); err == nil {
+	if c, err := r.Cookie(TokenCookie); err == nil {
 		return c.Value
 	}
 	return ""

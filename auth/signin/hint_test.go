@@ -64,7 +64,7 @@ func TestTheHeaderComesBeforeTheCookie(t *testing.T) {
 				r.Header.Set("Authorization", c.header)
 			}
 			if c.cookie != "" {
-				r.Header.Set("Cookie", tokenCookie+"="+c.cookie)
+				r.Header.Set("Cookie", TokenCookie+"="+c.cookie)
 			}
 			if got := hintToken(r); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)

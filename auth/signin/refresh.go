@@ -28,13 +28,16 @@ type grant struct {
 	ExpiresIn   int64  `json:"expires_in"` // seconds
 	Key         string `json:"key"`        // public name of the key that signed it
 	KID         string `json:"kid"`
+	// Of a token that travels in a cookie: what it says, and how long it is in bytes.
+	Claims json.RawMessage `json:"claims,omitempty"`
+	Length int             `json:"length,omitempty"`
 }
 
 // refresh answers POST /auth/refresh. The session cookie alone authorises it;
 // a token that comes along is only a hint, and a bad one never ends a session.
 func (s *Service) refresh(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
-	hint := hintToken(r)
+	hint := s.hint(r)
 	if hint != "" {
 		if refusal := checkHint(hint); refusal != "" {
 			s.count(resultBadHint)
@@ -49,6 +52,7 @@ func (s *Service) refresh(w http.ResponseWriter, r *http.Request) {
 	}
 	if !ok {
 		s.count(resultMissing)
+		s.clearTokenCookie(w)
 		text := "no session cookie came along; sign in"
 		if hint == "" {
 			text = "No token found to refresh: " + text
@@ -257,13 +261,16 @@ func (s *Service) fail(w http.ResponseWriter, r *http.Request, cred credential, 
 		refuse(w, http.StatusBadRequest, CodeSessionAmbiguous, "session cookies of different sessions came along, and one of them was planted by another server of this host or domain; sign in again")
 		return resultAmbiguous
 	case errors.Is(err, errReused):
+		s.clearTokenCookie(w)
 		refuse(w, http.StatusUnauthorized, CodeSessionEnded, "the session was ended because an old credential of it was used again; sign in")
 		return resultReused
 	case errors.Is(err, errEnded):
+		s.clearTokenCookie(w)
 		refuse(w, http.StatusUnauthorized, CodeSessionEnded, "the session is over; sign in")
 		return resultEnded
 	case errors.As(err, &inClaims) && errors.Is(err, ErrGone):
 		s.gone(r.Context(), cred)
+		s.clearTokenCookie(w)
 		refuse(w, http.StatusUnauthorized, CodeSessionEnded, "the subject of the session may no longer sign in")
 		return resultEnded
 	case errors.As(err, &inClaims):

@@ -145,7 +145,7 @@ func TestWithoutASessionNothingIsRefreshed(t *testing.T) {
 		t.Errorf("got %s", got.body)
 	}
 	want(t, "a good token alone", r.refresh(nil, bearer(token)), 401, CodeSessionMissing)
-	want(t, "a good token in a cookie", r.refresh(nil, func(q *http.Request) { q.AddCookie(&http.Cookie{Name: tokenCookie, Value: token}) }), 401, CodeSessionMissing)
+	want(t, "a good token in a cookie", r.refresh(nil, func(q *http.Request) { q.AddCookie(&http.Cookie{Name: TokenCookie, Value: token}) }), 401, CodeSessionMissing)
 	want(t, "by GET", r.call("GET", "/auth/refresh", "", nil), 405, "")
 }
 

@@ -82,7 +82,7 @@ func TestUserinfoTellsWhatTheTokenSays(t *testing.T) {
 	token := r.login("alice", "user", "boss").grant(t).AccessToken
 	for name, edit := range map[string]func(*http.Request){
 		"header": bearer(token),
-		"cookie": func(q *http.Request) { q.AddCookie(&http.Cookie{Name: tokenCookie, Value: token}) },
+		"cookie": func(q *http.Request) { q.AddCookie(&http.Cookie{Name: TokenCookie, Value: token}) },
 	} {
 		got := r.call("GET", "/auth/userinfo", "", nil, edit)
 		want(t, name, got, 200, "")

@@ -48,7 +48,7 @@ func TestTheProviderIsTheOneNamedThenTheSessionsThenTheTokensThenTheFirst(t *tes
 	}
 	for sub, wants := range map[string]*idp{"google|1": q, "google:1": q, "1": p, "github|1": p, "urn:google:1": p, "|google": p} {
 		b := newBrowser(t, r)
-		b.jar[tokenCookie] = hintOf(t, map[string]any{"sub": sub, "aud": []string{"reports", "x"}})
+		b.jar[TokenCookie] = hintOf(t, map[string]any{"sub": sub, "aud": []string{"reports", "x"}})
 		to, query := asked(b, returning(page))
 		if to != wants || query.Get("audience") != "reports" {
 			t.Errorf("token of %q: audience %q, or the wrong provider", sub, query.Get("audience"))
@@ -56,7 +56,7 @@ func TestTheProviderIsTheOneNamedThenTheSessionsThenTheTokensThenTheFirst(t *tes
 	}
 	b := newBrowser(t, r)
 	b.signIn(returning(page, "provider", "google", "aud", "sales"))
-	b.jar[tokenCookie] = hintOf(t, map[string]any{"sub": "corp|1", "aud": "reports"})
+	b.jar[TokenCookie] = hintOf(t, map[string]any{"sub": "corp|1", "aud": "reports"})
 	if to, query := asked(b, returning(page)); to != q || query.Get("audience") != "sales" {
 		t.Errorf("with a session: audience %q, want the session's, and its provider", query.Get("audience"))
 	}
@@ -166,14 +166,14 @@ func TestInCookieModeNoScriptSeesAToken(t *testing.T) {
 		r := s.signs([]Provider{p.settings("corp")}, func(c *Config) { c.TokenCookie, c.Insecure = true, insecure })
 		b := newBrowser(t, r)
 		b.signIn(returning(page))
-		if b.jar[tokenCookie] == "" {
+		if b.jar[TokenCookie] == "" {
 			t.Fatal("no token after the sign-in")
 		}
 		got := b.refresh()
 		if g := got.grant(t); g.AccessToken != "" || strings.Contains(got.body, "access_token") || g.ExpiresIn != 600 || g.KID != "one" {
 			t.Errorf("got %s", got.body)
 		}
-		i := slices.IndexFunc(got.header["Set-Cookie"], func(c string) bool { return strings.HasPrefix(c, tokenCookie+"=") })
+		i := slices.IndexFunc(got.header["Set-Cookie"], func(c string) bool { return strings.HasPrefix(c, TokenCookie+"=") })
 		if i < 0 {
 			t.Fatal("no token cookie")
 		}

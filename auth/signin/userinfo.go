@@ -10,7 +10,7 @@ import (
 // userinfo answers GET /auth/userinfo: what the caller's own token says, for
 // apps whose scripts must not read tokens.
 func (s *Service) userinfo(w http.ResponseWriter, r *http.Request) {
-	raw, problem := auth.BearerToken(r, tokenCookie)
+	raw, problem := auth.BearerToken(r, TokenCookie)
 	if problem != nil {
 		auth.WriteProblem(w, problem)
 		return
