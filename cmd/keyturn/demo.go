@@ -67,7 +67,7 @@ func (d *demo) handler(p *process) (http.Handler, error) {
 
 	options := auth.Options{}
 	if d.signin.tokenCookie {
-		options.Cookie = "auth_token" // the guard below keeps other sites' requests out
+		options.Cookie = "auth_token" // what pages of other origins send with it, the middleware refuses
 	}
 	protect := auth.Middleware(keyring, options)
 	api := func(pattern, role string, h http.Handler) {
