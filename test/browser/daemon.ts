@@ -50,6 +50,25 @@ export class Daemon {
     return this.launch(['serve', '--config', config], '/v1/state?ring=demo')
   }
 
+  /**
+   * Starts `keyturn serve` for a ring `demo` whose tokens somebody else signs. entries are its key file's; tokens
+   * must carry issuer and audience.
+   */
+  async listenFor(entries: object[], verify: { issuer: string, audience: string }, origins: string[] = []): Promise<this> {
+    const [port, admin] = await this.ports()
+    writeFileSync(this.secretFile, JSON.stringify({ serial: 1, keys: entries }), { mode: 0o600 })
+    const config = join(this.dir, 'keyturn.yaml')
+    writeFileSync(config, JSON.stringify({
+      rings: [{
+        name: 'demo', store: 'file', secret: this.secretFile, issuer: 'external', verify, tokenLifetime: '10m', poll: '1s', signAfter: '0s', issuerLag: '1s',
+      }],
+      broadcast: { listen: `127.0.0.1:${port}`, rings: ['demo'], origins: [this.url, ...origins], verify: 'local' },
+      admin: { listen: `127.0.0.1:${admin}` },
+      dataDir: this.dir,
+    }))
+    return this.launch(['serve', '--config', config], '/v1/state?ring=demo')
+  }
+
   private async ports(): Promise<[number, number]> {
     const ports: [number, number] = [await freePort(), await freePort()]
     this.url = `http://127.0.0.1:${ports[0]}`

@@ -32,6 +32,8 @@ export interface ProviderOptions {
   host?: '127.0.0.1' | 'localhost'
   /** True: refresh tokens outlive the session at the provider, as with offline access. */
   offline?: boolean
+  /** Access tokens are JWTs for this API, with the roles in them (RFC 9068); unset: they say nothing to anybody else. */
+  audience?: string
 }
 
 const steps: Record<string, Step> = { '/auth': 'authorize', '/token': 'token', '/me': 'userinfo', '/jwks': 'jwks' }
@@ -286,8 +288,15 @@ export class Provider {
       expiresWithSession: () => !this.options.offline,
       ttl: { AccessToken: 600, AuthorizationCode: 60, IdToken: 600, RefreshToken: 86_400, Interaction: 600, Session: 86_400, Grant: 86_400 },
       interactions: { policy, url: (_, interaction) => `/interaction/${interaction.uid}` },
+      ...(this.options.audience !== undefined && { extraTokenClaims: (_, token) => ({ roles: this.users.roles((token as { accountId: string }).accountId) }) }),
       features: {
         devInteractions: { enabled: false },
+        resourceIndicators: {
+          enabled: this.options.audience !== undefined,
+          defaultResource: () => `urn:${this.options.audience}`,
+          useGrantedResource: () => true,
+          getResourceServerInfo: () => ({ scope: '', audience: this.options.audience, accessTokenFormat: 'jwt', accessTokenTTL: 600, jwt: { sign: { alg: 'RS256' } } }),
+        },
         rpInitiatedLogout: {
           enabled: true,
           logoutSource: (ctx, form) => {
