@@ -1,21 +1,30 @@
 import {
   createKeyturn
-} from "./shared-EDTUO7MN.js";
+} from "./shared-Q2C3F5XB.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";
 import {
   installXhr
-} from "./shared-7GSOKCYN.js";
+} from "./shared-YXNQCS5B.js";
 import {
-  mountNotice
-} from "./shared-MGA76P2P.js";
+  mountNotice,
+  watchUnsaved
+} from "./shared-TIFXVSMS.js";
 import {
   createManager,
   expose,
   installCompat
-} from "./shared-MUZJWA4K.js";
-import "./shared-FJSELP7O.js";
+} from "./shared-T2RHVKQM.js";
+import {
+  handleCallback
+} from "./shared-E3PI6UVS.js";
+import "./shared-OU3TIYYE.js";
+import "./shared-MMZBY3BK.js";
+import "./shared-OMCUL2HY.js";
+import {
+  insides
+} from "./shared-FJSELP7O.js";
 import "./shared-AOES6CGM.js";
 import "./shared-FPVI63QI.js";
 
@@ -32,7 +41,28 @@ function start(scope) {
     console.warn("🔄 keyturn: not started: one classic script tag a page, please");
     return;
   }
-  const { ring, origins, refresh, logout, stream, manual, debug, public: open, notice, console: shown, lang, config, contact } = tag.dataset;
+  const {
+    ring,
+    origins,
+    refresh,
+    logout,
+    stream,
+    manual,
+    debug,
+    public: open,
+    notice,
+    console: shown,
+    lang,
+    config,
+    contact,
+    signin,
+    login,
+    base,
+    home,
+    provider,
+    audience,
+    callbackDelay
+  } = tag.dataset;
   const at = (written, usual) => written ?? new URL(usual, script?.src ?? document.baseURI).href;
   const keyturn = createKeyturn({
     ring,
@@ -40,9 +70,23 @@ function start(scope) {
     streamUrl: at(stream, "/v1/stream"),
     refreshUrl: at(refresh, "/auth/refresh"),
     logoutUrl: logout,
+    loginUrl: login,
     manual: manual !== void 0,
     public: open !== void 0,
-    settings: { debug: debug !== void 0, language: lang ?? "", contact: contactOf(contact) }
+    settings: {
+      debug: debug !== void 0,
+      language: lang ?? "",
+      contact: contactOf(contact),
+      // What is missing, or will not do, becomes the default.
+      signIn: signin,
+      basePath: base,
+      defaultReturnPath: home,
+      provider,
+      audience,
+      callbackDelayMs: +(callbackDelay ?? NaN),
+      // What a user has entered is not lost to a sign-in that they have not asked for.
+      onBeforeRedirect: signin === void 0 ? null : (({ any }) => ({ asked }) => asked || !any())(watchUnsaved(document))
+    }
   }, scope);
   Object.defineProperty(window, mark, { value: true });
   const manager = createManager(keyturn);
@@ -52,7 +96,8 @@ function start(scope) {
     installFetch(keyturn);
     installXhr(keyturn);
   }
-  if (notice !== "off") mountNotice(manager, { logout: true });
+  if (insides().get(keyturn).arriving()) void handleCallback(keyturn);
+  else if (notice !== "off") mountNotice(manager, { logout: true });
   return manager;
 }
 

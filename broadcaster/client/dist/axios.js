@@ -2,7 +2,9 @@ import {
   engineOf,
   hasXhr,
   isStream
-} from "./shared-7GSOKCYN.js";
+} from "./shared-YXNQCS5B.js";
+import "./shared-MMZBY3BK.js";
+import "./shared-OMCUL2HY.js";
 import "./shared-AOES6CGM.js";
 import "./shared-FPVI63QI.js";
 

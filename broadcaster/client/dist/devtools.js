@@ -2,7 +2,7 @@ import {
   createManager,
   expose,
   installCompat
-} from "./shared-MUZJWA4K.js";
+} from "./shared-T2RHVKQM.js";
 import "./shared-FJSELP7O.js";
 import "./shared-AOES6CGM.js";
 import "./shared-FPVI63QI.js";

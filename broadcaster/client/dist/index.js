@@ -1,13 +1,17 @@
 import {
   createKeyturn
-} from "./shared-EDTUO7MN.js";
+} from "./shared-Q2C3F5XB.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";
 import {
-  KeyturnError,
   installXhr
-} from "./shared-7GSOKCYN.js";
+} from "./shared-YXNQCS5B.js";
+import "./shared-OU3TIYYE.js";
+import "./shared-MMZBY3BK.js";
+import {
+  KeyturnError
+} from "./shared-OMCUL2HY.js";
 import "./shared-FJSELP7O.js";
 import "./shared-AOES6CGM.js";
 import "./shared-FPVI63QI.js";

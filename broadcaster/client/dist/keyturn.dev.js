@@ -1,130 +1,58 @@
 "use strict";
 (() => {
-  // src/compat.ts
-  function installCompat(keyturn, name3 = "QUILT_CATALOG_CONFIG", scope2 = globalThis) {
-    let told2 = false;
-    Object.defineProperties(scope2[name3] ??= {}, {
-      mcpEnhancedJwtKid: { get: () => keyturn.status().kid ?? void 0, enumerable: true },
-      mcpEnhancedJwtSecret: {
-        get() {
-          if (!told2) scope2.console.warn("🔄 JWT secrets are not sent to browsers: ask window.__dynamicAuthManager.checkConfiguration()");
-          told2 = true;
-        },
-        enumerable: true
-      }
+  // src/callbackview.ts
+  var style = `
+:host{all:initial;display:grid;place-items:center;box-sizing:border-box;padding:16px;min-height:12em;color-scheme:light dark;font:16px/1.5 var(--keyturn-font,system-ui,sans-serif);--bg:var(--keyturn-bg,light-dark(#fff,#1f2126));--fg:var(--keyturn-fg,light-dark(#1b1d22,#eceef2));--accent:var(--keyturn-accent,light-dark(#0b57d0,#a8c7fa));--danger:var(--keyturn-danger,light-dark(#b3261e,#ff9c93));color:var(--fg);background:var(--bg)}
+:host([whole]){position:fixed;inset:0;z-index:2147483646;overflow:auto}
+*{box-sizing:border-box;margin:0}
+[role=status]:not(:empty){display:flex;align-items:center;gap:12px}
+[role=status]:not(:empty)::before{content:"";flex:none;width:24px;height:24px;border:3px solid var(--accent);border-inline-end-color:#0000;border-radius:50%}
+section{max-width:480px;width:100%;padding:20px 24px;border:1px solid color-mix(in srgb,var(--fg) 25%,var(--bg));border-inline-start:5px solid var(--danger);border-radius:var(--keyturn-radius,8px);overflow-wrap:anywhere}
+h1{font-size:20px;font-weight:600}
+p{margin-block:8px 16px}
+a{display:inline-block;padding:6px 0;color:var(--accent)}
+:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
+@media (prefers-reduced-motion:no-preference){[role=status]:not(:empty)::before{animation:s 1s linear infinite}}
+@keyframes s{to{rotate:1turn}}
+@media (max-width:30rem){section{padding:16px}}`;
+  var settleMs = 100;
+  function createCallbackView(page, element) {
+    const { defaultView: win } = page;
+    const tag2 = "keyturn-callback";
+    if (!win.customElements.get(tag2)) win.customElements.define(tag2, class extends win.HTMLElement {
     });
-  }
-
-  // src/install.ts
-  var mark = /* @__PURE__ */ Symbol.for("keyturn.fetch");
-  function installFetch(keyturn, scope2 = globalThis) {
-    const original = scope2.fetch;
-    if (mark in original) return () => {
+    const make = (name3, props, ...inner) => {
+      const made = Object.assign(page.createElement(name3), props);
+      made.append(...inner);
+      return made;
     };
-    const patched = Object.defineProperties(
-      (input, init) => keyturn.fetch(input, init),
-      { name: { value: original.name }, length: { value: original.length }, [mark]: {} }
-    );
-    scope2.fetch = patched;
-    return () => {
-      if (scope2.fetch === patched) scope2.fetch = original;
-    };
-  }
-
-  // src/engine.ts
-  var key = /* @__PURE__ */ Symbol.for("keyturn.engine");
-  function attach(fetch, engine) {
-    return Object.defineProperty(fetch, key, { value: engine });
-  }
-  function engineOf(keyturn) {
-    const engine = keyturn?.fetch?.[key];
-    if (!engine) throw new TypeError("keyturn: this is no client: pass what createKeyturn returned, or window.keyturn");
-    return engine;
-  }
-  var isStream = (body) => !!(body?.getReader || body?.[Symbol.asyncIterator]);
-
-  // src/core.ts
-  var longest = 2 ** 31 - 1;
-  var coarse = 1e3;
-  function createCore(scope2) {
-    let elapsed = 0;
-    let lastWall = 0;
-    let lastMono = 0;
-    const memory = /* @__PURE__ */ new Map();
-    const wall = () => scope2.Date.now();
-    const now = () => {
-      const w = wall();
-      const m = scope2.performance.now();
-      const ran = m - lastMono;
-      const slept = w - lastWall - ran;
-      if (lastWall) elapsed += ran + (slept > coarse ? slept : 0);
-      lastWall = w;
-      lastMono = m;
-      return elapsed;
-    };
-    const after = (ms, job) => {
-      let id;
-      const arm = (left) => {
-        const step2 = Math.min(Math.max(Math.ceil(left), 0), longest);
-        id = scope2.setTimeout(() => left > longest ? arm(left - step2) : job(), step2);
-      };
-      arm(ms);
-      return () => scope2.clearTimeout(id);
-    };
+    const host = page.createElement(tag2);
+    Object.assign(host, { lang: "en", dir: "ltr" });
+    host.toggleAttribute("whole", !element);
+    const root = host.attachShadow({ mode: "open" });
+    const sheet = new win.CSSStyleSheet();
+    sheet.replaceSync(style);
+    root.adoptedStyleSheets = [sheet];
+    const status = make("div", { role: "status" });
+    const alert = make("div", { role: "alert" });
+    root.append(status, alert);
+    (element ?? page.body ?? page.documentElement).append(host);
     return {
-      scope: scope2,
-      now,
-      wall,
-      after,
-      pause: (ms, signal) => until(signal, new Promise((resolve) => after(ms, resolve))),
-      within(ms, outer, work) {
-        const inner = new AbortController();
-        const stop = after(ms, () => inner.abort());
-        return work(AbortSignal.any([outer, inner.signal])).finally(stop);
-      },
-      read(area, key2) {
-        try {
-          return memory.get(area + key2) ?? scope2[area].getItem(key2) ?? "";
-        } catch {
-          return "";
-        }
-      },
-      write(area, key2, value) {
-        try {
-          if (value) scope2[area].setItem(key2, value);
-          else scope2[area].removeItem(key2);
-          memory.delete(area + key2);
-          return true;
-        } catch {
-          memory.set(area + key2, value);
-          return false;
-        }
-      },
-      roll: () => scope2.Math.random()
+      busy: () => void setTimeout(() => {
+        if (!alert.firstChild) status.textContent = "Signing you in...";
+      }, settleMs),
+      fail(detail, login) {
+        status.textContent = "";
+        alert.replaceChildren(make(
+          "section",
+          {},
+          make("h1", {}, "Authentication Error"),
+          make("p", {}, detail),
+          make("a", { href: login }, "Return to login")
+        ));
+      }
     };
   }
-  function until(signal, work) {
-    if (!signal) return work;
-    return new Promise((resolve, reject) => {
-      const abort = () => reject(signal.reason);
-      if (signal.aborted) abort();
-      signal.addEventListener("abort", abort);
-      work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-    });
-  }
-  function jittered(roll, attempt, base = 1e3) {
-    return roll * Math.min(Math.max(6e4, base), base * 2 ** attempt);
-  }
-
-  // src/errors.ts
-  var KeyturnError = class extends Error {
-    code;
-    constructor(code, message2) {
-      super(message2);
-      this.name = "KeyturnError";
-      this.code = code;
-    }
-  };
 
   // src/hash.ts
   function fnv1a(text) {
@@ -194,8 +122,8 @@
     const header = fit({ kid: "text?" }, segment(parts[0]));
     const claims = fit({ sub: "text?", iss: "text?", iat: "number?", exp: "number?" }, payload);
     if (parts.length !== 3 || !parts[2] || !header || !claims) return null;
-    const granted = grants.map((name3) => String(payload[name3]).split(/[ ,]/).sort());
-    const told2 = JSON.stringify([claims.sub, header.kid, granted]);
+    const granted2 = grants.map((name3) => String(payload[name3]).split(/[ ,]/).sort());
+    const told2 = JSON.stringify([claims.sub, header.kid, granted2]);
     return { ...header, ...claims, digest: `${fmix32(fnv1a(told2))}-${fmix32(fnv1a(`.${told2}`))}` };
   }
 
@@ -205,7 +133,7 @@
   }
 
   // src/problem.ts
-  var longest2 = 16384;
+  var longest = 16384;
   function challengeError(header) {
     for (const [, name3, quoted, plain2] of (header ?? "").slice(0, 1024).matchAll(/(\w+)=(?:"([^"]*)"|([\w-]+))/g)) {
       if (name3 === "error") return quoted ?? plain2 ?? "";
@@ -216,7 +144,7 @@
   async function peek(response, signal) {
     const { headers } = response;
     if (!legible(headers.get("content-type"))) return "";
-    if (+headers.get("content-length") > longest2) return "";
+    if (+headers.get("content-length") > longest) return "";
     const reader = response.clone().body?.getReader();
     const decoder = new TextDecoder();
     let text = "";
@@ -228,7 +156,7 @@
         const { done, value } = await reader.read();
         if (done) break;
         bytes += value.length;
-        if (bytes > longest2) {
+        if (bytes > longest) {
           stop();
           return "";
         }
@@ -261,6 +189,694 @@
     };
   }
 
+  // src/endpoint.ts
+  function outcome(token, expiresIn, body) {
+    const told2 = fit({ expiresIn: "number?", key: "text?", kid: "text?" }, { ...body, expiresIn });
+    if (!told2 || !readToken(token)) return { code: "unreadable_token" };
+    const { key: key2, kid } = told2;
+    return { answer: { token, key: key2, kid, ttlMs: told2.expiresIn && told2.expiresIn * 1e3 } };
+  }
+  var granted = (body) => outcome(body.access_token, body.expires_in, body);
+  async function askEndpoint(send, url, hint2, signal) {
+    const response = await send(url, {
+      method: "POST",
+      credentials: "include",
+      cache: "no-store",
+      headers: hint2 ? { authorization: `Bearer ${hint2}` } : {},
+      signal
+    });
+    const { status } = response;
+    if (response.ok) return granted(await response.json());
+    const { code, retryAfterMs } = await readProblem(response);
+    return {
+      code: code || `status_${status}`,
+      retryAfterMs,
+      ended: status === 401,
+      busy: status === 429,
+      lasting: status < 500
+    };
+  }
+  async function askApp(refresh) {
+    const given = await refresh();
+    if (given === null) return { code: "session_missing", ended: true };
+    return typeof given === "string" ? outcome(given, null, {}) : outcome(given?.token, given?.expiresIn, given);
+  }
+
+  // src/errors.ts
+  var KeyturnError = class extends Error {
+    code;
+    constructor(code, message2) {
+      super(message2);
+      this.name = "KeyturnError";
+      this.code = code;
+    }
+  };
+
+  // src/inside.ts
+  var name = /* @__PURE__ */ Symbol.for("keyturn.insides");
+  var insides = () => globalThis[name] ??= /* @__PURE__ */ new WeakMap();
+
+  // src/guard.ts
+  var ofFailure = (trigger) => /^(40|so)/.test(trigger);
+  var wished = (trigger) => /^(ma|si)/.test(trigger);
+  var ofNews = (trigger) => /^(ev|cl)/.test(trigger);
+  var budget = 3;
+  var windowMs = 3e5;
+  var restMs = 8e3;
+  var forgetMs = 6e4;
+  var breakAfter = 2;
+  function createGuard(core, ring, auto) {
+    const budgetKey = `keyturn:budget:${ring}`;
+    const claimsKey = `keyturn:403:${ring}`;
+    const silenceKey = `keyturn:silence:${ring}`;
+    let refusals = 0;
+    let last = 0;
+    let openUntil = 0;
+    const open = () => core.now() < openUntil;
+    const silence = () => {
+      const [times = 0, until2 = 0] = core.read("localStorage", silenceKey).split(" ").map(Number);
+      const leftMs = until2 - core.wall();
+      return Math.abs(leftMs) <= forgetMs ? [times, leftMs] : [0, 0];
+    };
+    return {
+      open,
+      silence,
+      asked(answered, atLeastMs) {
+        let note = "";
+        if (!answered) {
+          const times = silence()[0] + 1;
+          const ownMs = (1 + core.roll()) * Math.min(restMs / 2, 500 * 2 ** times);
+          note = `${times} ${core.wall() + Math.min(Math.max(ownMs, atLeastMs ?? 0), forgetMs)}`;
+        }
+        core.write("localStorage", silenceKey, note);
+      },
+      admit(trigger) {
+        if ((ofFailure(trigger) || ofNews(trigger)) && !auto()) {
+          throw new KeyturnError("auto_refresh_off", "automatic refresh is off (autoRefreshOnError): refresh by hand");
+        }
+        if (!ofFailure(trigger)) return () => {
+        };
+        if (open()) throw new KeyturnError("breaker_open", "new tokens are being refused: no refresh for five minutes");
+        const wall = core.wall();
+        const spent = core.read("localStorage", budgetKey).split(" ").filter((at) => +at > wall - windowMs && +at <= wall);
+        if (spent.length >= budget) throw new KeyturnError("budget_spent", "three refreshes after failures within five minutes: no more for now");
+        core.write("localStorage", budgetKey, [...spent, wall].join(" "));
+        return () => core.write("localStorage", budgetKey, core.read("localStorage", budgetKey).split(" ").filter((at) => +at !== wall).join(" "));
+      },
+      refused(generation) {
+        if (generation !== last && ++refusals >= breakAfter) openUntil = core.now() + windowMs;
+        last = generation;
+      },
+      accepted() {
+        refusals = openUntil = 0;
+      },
+      renew() {
+        openUntil = 0;
+        refusals = Math.min(refusals, breakAfter - 1);
+      },
+      spentOn: (digest) => core.read("sessionStorage", claimsKey) === digest,
+      spend: (digest) => core.write("sessionStorage", claimsKey, digest)
+    };
+  }
+
+  // src/refresher.ts
+  var fetchMs = 1e4;
+  var attempts = 3;
+  var signedOut = () => new KeyturnError("signed_out", "the user has signed out");
+  function createRefresher(core, vault, guard, tabs, signIn, ask, told2) {
+    let flight = null;
+    let life = new AbortController();
+    let grip = new AbortController();
+    let asleep = null;
+    let wake;
+    let pressed = false;
+    let hurry;
+    const newer = (used) => {
+      const held = vault.held();
+      return held && held.generation > used && vault.leftMs() > 0 ? held : null;
+    };
+    const fly = async (trigger, used) => {
+      const { signal } = life;
+      const [before] = guard.silence();
+      let takeBack;
+      let asked = false;
+      let said = null;
+      const inVain = (times) => times > before && times >= attempts;
+      const fail = (phase, reason, error) => {
+        told2({ phase, trigger, code: reason }, error);
+        throw error;
+      };
+      const attempt = (hold) => async () => {
+        await tabs.ask(hold);
+        signal.throwIfAborted();
+        const there = trigger !== "signin" && newer(used);
+        if (there) return there;
+        const [times, leftMs] = guard.silence();
+        if (!pressed && (leftMs > 0 || inVain(times))) return null;
+        takeBack ??= guard.admit(trigger);
+        if (!asked) told2({ phase: "started", trigger });
+        asked = true;
+        pressed = false;
+        const held = vault.held();
+        const patient = held && vault.leftMs() > 0 && !ofFailure(trigger);
+        let askedAt = core.wall();
+        const once = () => core.within(fetchMs, hold, (inner) => ask(patient ? held.token : null, inner));
+        let got = await once();
+        if (got.ended) {
+          said = await signIn.frame(hold);
+          signal.throwIfAborted();
+          askedAt = core.wall();
+          if (said === "ok") got = await once();
+        }
+        const taken = got.answer && !signal.aborted && vault.take(got.answer, askedAt, "refresh");
+        if (taken) tabs.share(taken);
+        return taken || got;
+      };
+      const end = async (code) => {
+        const { news, error, thrown, after } = await signIn.end(trigger, code, said, signal);
+        told2(news, error);
+        after?.();
+        throw thrown;
+      };
+      if (signIn.direct(trigger)) {
+        try {
+          guard.admit(trigger);
+        } catch (error) {
+          fail("blocked", error.code, error);
+        }
+        await end("role_missing");
+      }
+      for (; ; ) {
+        await asleep;
+        signal.throwIfAborted();
+        const hold = AbortSignal.any([grip.signal, signal]);
+        let got;
+        try {
+          got = await tabs.exclusively(hold, attempt(hold));
+        } catch (error) {
+          signal.throwIfAborted();
+          const { name: name3, code: code2 } = error;
+          if (name3 === "KeyturnError") fail(code2 === "refresh_failed" ? "failed" : "blocked", code2, error);
+          if (asleep) continue;
+          got = { code: "network" };
+        }
+        signal.throwIfAborted();
+        if (got && "claims" in got) {
+          guard.asked(true);
+          told2({ phase: asked ? "done" : "skipped", trigger });
+          return got;
+        }
+        const { code = "network", ended, busy: busy2, lasting, retryAfterMs } = got ?? {};
+        if (got) guard.asked(!!(ended || busy2 || lasting), retryAfterMs);
+        if (ended) await end(code);
+        const [times, leftMs] = guard.silence();
+        if (!busy2 && (lasting || (got ? times >= attempts : inVain(times)))) {
+          if (!lasting) takeBack?.();
+          fail("failed", code, new KeyturnError("refresh_failed", `refresh token: the endpoint answered ${code}`));
+        }
+        const waitMs = busy2 ? (retryAfterMs || 1e3) * (1 + core.roll() / 2) : leftMs;
+        told2({ phase: "waiting", trigger, waitMs });
+        const pause = core.pause(waitMs, signal);
+        await (busy2 ? pause : Promise.race([pause, new Promise((resolve) => hurry = resolve)]));
+      }
+    };
+    return {
+      async refresh(trigger, used = vault.held()?.generation ?? 0) {
+        if (ofFailure(trigger) && vault.signedOut()) throw signedOut();
+        const leaving = signIn.leaving();
+        if (leaving && trigger !== "signin") throw leaving;
+        if (wished(trigger)) {
+          pressed = true;
+          hurry?.();
+        }
+        for (; ; ) {
+          const there = newer(used);
+          if (there) return there;
+          const mine = flight ??= fly(trigger, used);
+          try {
+            const got = await mine;
+            if (got.generation > used) return got;
+          } finally {
+            if (flight === mine) flight = null;
+          }
+        }
+      },
+      cancel() {
+        life.abort(signedOut());
+        life = new AbortController();
+        flight = null;
+      },
+      suspend() {
+        asleep ??= new Promise((resolve) => wake = resolve);
+        grip.abort();
+        grip = new AbortController();
+      },
+      resume() {
+        asleep = null;
+        wake?.();
+      }
+    };
+  }
+
+  // src/returnpath.ts
+  var placeKeys = ["postRefreshUrl", "postLoginUrl"];
+  var route = ({ origin, pathname }) => {
+    let path = pathname;
+    try {
+      path = decodeURIComponent(pathname);
+    } catch {
+    }
+    return `${origin}${path}`.toLowerCase().replace(/\/+$/, "");
+  };
+  function goodPlace(kept, origin, routes) {
+    if (!/^\/(?!\/)[^\\\p{Cc}]*$/u.test(kept)) return null;
+    try {
+      const url = new URL(kept, origin);
+      if (url.origin !== origin || url.pathname.startsWith("//")) return null;
+      return routes.some((one) => route(new URL(one, origin)) === route(url)) ? null : kept;
+    } catch {
+      return null;
+    }
+  }
+
+  // src/core.ts
+  var longest2 = 2 ** 31 - 1;
+  var coarse = 1e3;
+  function createCore(scope2) {
+    let elapsed = 0;
+    let lastWall = 0;
+    let lastMono = 0;
+    const memory = /* @__PURE__ */ new Map();
+    const wall = () => scope2.Date.now();
+    const now = () => {
+      const w = wall();
+      const m = scope2.performance.now();
+      const ran = m - lastMono;
+      const slept = w - lastWall - ran;
+      if (lastWall) elapsed += ran + (slept > coarse ? slept : 0);
+      lastWall = w;
+      lastMono = m;
+      return elapsed;
+    };
+    const after = (ms, job) => {
+      let id;
+      const arm = (left) => {
+        const step2 = Math.min(Math.max(Math.ceil(left), 0), longest2);
+        id = scope2.setTimeout(() => left > longest2 ? arm(left - step2) : job(), step2);
+      };
+      arm(ms);
+      return () => scope2.clearTimeout(id);
+    };
+    return {
+      scope: scope2,
+      now,
+      wall,
+      after,
+      pause: (ms, signal) => until(signal, new Promise((resolve) => after(ms, resolve))),
+      within(ms, outer, work) {
+        const inner = new AbortController();
+        const stop = after(ms, () => inner.abort());
+        return work(AbortSignal.any([outer, inner.signal])).finally(stop);
+      },
+      read(area, key2) {
+        try {
+          return memory.get(area + key2) ?? scope2[area].getItem(key2) ?? "";
+        } catch {
+          return "";
+        }
+      },
+      write(area, key2, value) {
+        try {
+          if (value) scope2[area].setItem(key2, value);
+          else scope2[area].removeItem(key2);
+          memory.delete(area + key2);
+          return true;
+        } catch {
+          memory.set(area + key2, value);
+          return false;
+        }
+      },
+      roll: () => scope2.Math.random()
+    };
+  }
+  function until(signal, work) {
+    if (!signal) return work;
+    return new Promise((resolve, reject) => {
+      const abort = () => reject(signal.reason);
+      if (signal.aborted) abort();
+      signal.addEventListener("abort", abort);
+      work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    });
+  }
+  function jittered(roll, attempt, base = 1e3) {
+    return roll * Math.min(Math.max(6e4, base), base * 2 ** attempt);
+  }
+
+  // src/redirect.ts
+  var hookMs = 5e3;
+  var unloadMs = 1e4;
+  function createRedirector(core, before, log) {
+    const { scope: scope2 } = core;
+    let error = null;
+    let untimed;
+    const stay = () => {
+      untimed?.();
+      error = null;
+    };
+    scope2.addEventListener("pageshow", ({ persisted }) => persisted && stay());
+    return {
+      leaving: () => error,
+      async go(redirect, signal, stuck) {
+        const { reason, asked, url, returnTo } = redirect;
+        let said;
+        try {
+          said = await until(signal, Promise.race([before()?.(redirect), core.pause(hookMs)]));
+        } catch (failure) {
+          signal.throwIfAborted();
+          said = asked;
+          reportError(failure);
+        }
+        if (said === false) return false;
+        if (reason === "refresh") {
+          core.write("sessionStorage", "postLoginUrl", returnTo);
+          log("[fetchWithAuth] Redirecting to refresh login flow");
+        }
+        error = new KeyturnError("redirecting", "TOKEN_REFRESH_IN_PROGRESS");
+        untimed = core.after(unloadMs, () => {
+          error = null;
+          stuck();
+        });
+        scope2.location.assign(url);
+        return true;
+      },
+      stay() {
+        if (error) scope2.stop?.();
+        stay();
+      }
+    };
+  }
+
+  // src/silentframe.ts
+  var answerMs = 1e4;
+  var silentMs = 1e3;
+  async function askFrame({ scope: scope2, within, after }, url, outer) {
+    const { document: document2 } = scope2;
+    const done = new AbortController();
+    const frame = document2.createElement("iframe");
+    let stop;
+    try {
+      return await within(answerMs, outer, (signal) => new Promise((resolve) => {
+        const blocked = () => resolve("blocked");
+        signal.addEventListener("abort", blocked);
+        scope2.addEventListener("message", ({ source, origin, data }) => {
+          if (source !== frame.contentWindow || origin !== new URL(url).origin || data?.source !== "keyturn" || data.type !== "signin") return;
+          resolve(data.ok === true ? "ok" : /^[\w.-]{1,64}$/.exec(data.error)?.[0] ?? "unknown");
+        }, done);
+        frame.onload = () => {
+          stop?.();
+          stop = after(silentMs, blocked);
+        };
+        Object.assign(frame, { hidden: true, title: "keyturn", src: url });
+        (document2.body ?? document2.documentElement).append(frame);
+      }));
+    } finally {
+      done.abort();
+      stop?.();
+      frame.remove();
+    }
+  }
+
+  // src/signin.ts
+  var wantsUser = /^((login|interaction|consent|account_selection)_required|account_changed)$/;
+  function nextWay({ mode, trigger, known, visible, said, recent }) {
+    if (mode === "off" || !known) return 0 /* over */;
+    const refused = wantsUser.test(said ?? "");
+    if (said && !refused && !/^(ok|blocked)$/.test(said)) return /^(provider_unavailable|signin_busy)$/.test(said) ? 2 /* wait */ : 3 /* mend */;
+    const over = refused ? 1 /* refused */ : 0 /* over */;
+    if (mode === "silent") return over;
+    if (!/^4/.test(trigger) && !wished(trigger) && !(trigger === "expiry" && visible)) return 4 /* later */;
+    return recent ? over : 5 /* redirect */;
+  }
+  var againMs = 3e5;
+  var expired = "Your authentication session has expired. Please log in again.";
+  function createSignIn(core, vault, guard, ring, loginUrl, settings, off, log, stuck) {
+    const { scope: scope2, read: read2, write: write2, wall } = core;
+    const sentKey = `keyturn:sent:${ring}`;
+    const redirector = createRedirector(core, () => settings().onBeforeRedirect, log);
+    let life = new AbortController();
+    let ended = null;
+    const mode = () => off() ? "off" : settings().signIn;
+    const callback = () => `${scope2.location.origin}${settings().basePath}callback`;
+    const address = (marker, more = {}) => {
+      const { provider, audience } = settings();
+      const who = vault.who() ?? ended;
+      const [payload] = marker ? [segment(vault.held()?.token?.split(".")[1])] : [];
+      const url = new URL(loginUrl);
+      const all = {
+        // The provider and the audience that the user has now; the server remembers them as long as the session lives.
+        provider: provider || (/^([\w-]+)\|/.exec(who?.sub ?? "")?.[1] ?? ""),
+        aud: audience || `${[payload?.aud ?? ""].flat()[0]}`,
+        redirect_uri: callback() + (marker ? "?refresh=true" : ""),
+        ...more
+      };
+      for (const [name3, value] of Object.entries(all)) url.searchParams.set(name3, value);
+      return url.href;
+    };
+    const leave = (reason, trigger, more = {}, signal = life.signal) => {
+      const { pathname, search, hash } = scope2.location;
+      const again = reason === "refresh";
+      return redirector.go({
+        reason,
+        asked: wished(trigger),
+        url: address(again, more),
+        returnTo: again ? pathname + search + hash : settings().defaultReturnPath
+      }, signal, () => {
+        if (trigger === "403") guard.spend("");
+        stuck(trigger, new KeyturnError("refresh_failed", "the page could not be left for the sign-in"));
+      });
+    };
+    const note = (trigger) => {
+      const last = read2("sessionStorage", sentKey);
+      const now = wall();
+      const kept = write2("sessionStorage", sentKey, `${now}`);
+      const age = now - +last;
+      const recent = kept ? trigger !== "403" && age >= 0 && age < againMs : !!scope2.document.referrer?.startsWith(callback());
+      return [recent, () => write2("sessionStorage", sentKey, last)];
+    };
+    return {
+      callback,
+      address,
+      leaving: redirector.leaving,
+      direct: (trigger) => trigger === "403" && mode() === "redirect" && !!vault.who(),
+      frame: async (signal) => /^(silent|auto)$/.test(mode()) && vault.who() ? askFrame(core, address(true, { prompt: "none", mode: "frame" }), signal) : null,
+      async end(trigger, code, said, signal) {
+        const visible = scope2.document.visibilityState !== "hidden";
+        const known = !!(vault.who() || ended && trigger === "manual");
+        const standing = { mode: mode(), trigger, known, visible, said, recent: false };
+        const fail = (reason, message2) => {
+          const error = new KeyturnError("refresh_failed", message2);
+          return { news: { phase: "failed", trigger, code: reason }, error, thrown: error };
+        };
+        let way = nextWay(standing);
+        let back;
+        if (way === 5 /* redirect */) {
+          const [recent, undo] = note(trigger);
+          back = undo;
+          way = nextWay({ ...standing, recent });
+          if (recent) back();
+        }
+        switch (way) {
+          case 5 /* redirect */:
+            if (await leave("refresh", trigger, said && wantsUser.test(said) ? { prompt: "none" } : {}, signal)) {
+              return { news: { phase: "redirecting", trigger }, thrown: redirector.leaving() ?? new KeyturnError("signed_out", "the user has signed out") };
+            }
+            back();
+            return fail("redirect_refused", "the page has unsaved changes: refresh by hand to sign in again");
+          case 4 /* later */:
+            return fail(code, "the session is over: the next request signs in again");
+          case 2 /* wait */:
+            return fail(said, `the identity provider does not answer (${said}): it is asked again later`);
+          case 3 /* mend */:
+            log(`JWT sign-in: the server answered ${said}. Fix: check provider and basePath, that its origins name ${scope2.location.origin}, and auth.providers there (keyturn check).`);
+            return fail(said, `sign-in is set up wrongly: the server answered ${said}`);
+          default: {
+            const who = standing.mode === "off" ? null : vault.who() ?? ended;
+            const error = way === 1 /* refused */ ? new KeyturnError("unauthorized", expired) : new KeyturnError("session_ended", `the session is over (${code}): sign in again`);
+            const news = { phase: "ended", trigger, code: way === 1 /* refused */ ? said : code };
+            const after = () => void (ended = who);
+            if (way !== 1 /* refused */) return { news, error, thrown: error, after };
+            for (const key2 of placeKeys) write2("sessionStorage", key2, "");
+            log("[Callback] Silent refresh failed (OIDC session expired)");
+            return { news, error, thrown: new KeyturnError("unauthorized", "UNAUTHORIZED"), after };
+          }
+        }
+      },
+      async begin(prompt) {
+        await leave("login", "signin", prompt ? { prompt } : {});
+      },
+      cancel() {
+        ended = null;
+        redirector.stay();
+        life.abort();
+        life = new AbortController();
+      }
+    };
+  }
+
+  // src/callback.ts
+  var none = "No authorization token received";
+  var readMs = 2e3;
+  var exchangeMs = 2e4;
+  function readArrival(search, tokenInUrl = false) {
+    const query = new URLSearchParams(search);
+    const get = (name3) => query.get(name3) ?? "";
+    const refresh = get("refresh") === "true";
+    const fail = (detail, hint2) => ({ refresh, what: "fail", detail, ...hint2 && { hint: hint2 } });
+    if (query.has("error")) {
+      if (refresh && wantsUser.test(get("error"))) return { refresh, what: "expired" };
+      return fail(`OAuth error: ${/^[\w.-]{1,64}$/.exec(get("error"))?.[0] ?? "unknown"}`);
+    }
+    if (query.has("code")) {
+      if (!get("state")) return fail("Missing state parameter");
+      const passed = new URLSearchParams(["code", "state", "iss"].filter((name3) => query.has(name3)).map((name3) => [name3, get(name3)]));
+      return { refresh, what: "exchange", query: `${passed}` };
+    }
+    if (!query.has("token")) return { refresh, what: "fetch" };
+    return tokenInUrl ? { refresh, what: "token", token: get("token") } : fail(none, "a token in the address is not taken: addresses end up in histories and logs; tokenInUrl: true of handleCallback takes it");
+  }
+  function handleCallback(keyturn, options = {}, page = document) {
+    const inside = insides().get(keyturn);
+    if (!inside) throw new TypeError("handle callback: this is no client: pass what createKeyturn returned, or window.keyturn");
+    const { core, vault, send, refreshUrl, settings, signIn } = inside;
+    const { scope: scope2, read: read2, write: write2, wall } = core;
+    const { origin, pathname, search } = scope2.location;
+    const log = (line) => inside.log(`[Callback] ${line}`);
+    const { element, delayMs = settings().callbackDelayMs, tokenInUrl, navigate = (path) => scope2.location.replace(path) } = options;
+    const arrival = readArrival(search, tokenInUrl);
+    const { what } = arrival;
+    let { refresh } = arrival;
+    scope2.history.replaceState(scope2.history.state, "", pathname + (refresh ? "?refresh=true" : ""));
+    const view2 = element === null ? null : createCallbackView(page, element);
+    const target = (used) => {
+      const { defaultReturnPath } = settings();
+      if (!refresh) return { path: defaultReturnPath, kept: false };
+      const routes = [signIn.callback(), signIn.address(false)];
+      const found = placeKeys.map((key2) => goodPlace(read2("sessionStorage", key2), origin, routes)).find(Boolean);
+      if (used) for (const key2 of placeKeys) write2("sessionStorage", key2, "");
+      return { path: found ?? defaultReturnPath, kept: !!found };
+    };
+    const exchange = async (query) => {
+      log("Exchanging code for token, calling /auth/callback...");
+      const askedAt = wall();
+      const login = vault.login();
+      const outcome2 = await core.within(exchangeMs, new AbortController().signal, async (signal) => {
+        const response = await send(new URL(`callback?${query}`, refreshUrl).href, {
+          credentials: "include",
+          cache: "no-store",
+          headers: { accept: "application/json" },
+          signal
+        });
+        log(`Response status: ${response.status}`);
+        if (!response.ok) throw new Error((await readProblem(response)).message || `Token exchange failed: ${response.status}`);
+        const body = await response.json();
+        refresh ||= body.refresh === true;
+        return granted(body);
+      });
+      if (vault.login() !== login) {
+        await keyturn.logout().catch(() => {
+        });
+        throw signedOut();
+      }
+      if (!outcome2.answer || !inside.arrive(outcome2.answer, askedAt, !refresh)) throw new Error(none);
+    };
+    const fetched = async () => {
+      inside.arrive(null, 0, !refresh);
+      try {
+        await (refresh ? inside.refresh("signin") : keyturn.signedIn());
+      } catch (error) {
+        throw error instanceof KeyturnError && error.code === "session_ended" ? new Error(none) : error;
+      }
+    };
+    const run = async () => {
+      if (arrival.what === "fail") {
+        if (arrival.hint) log(`JWT: ${arrival.hint}`);
+        throw new Error(arrival.detail);
+      }
+      if (arrival.what === "expired") throw new Error(expired);
+      if (arrival.what === "exchange") await exchange(arrival.query);
+      else if (arrival.what === "fetch") await fetched();
+      else if (!inside.arrive({ token: arrival.token, key: null, kid: null, ttlMs: null }, wall(), !refresh)) throw new Error(none);
+      if (delayMs) {
+        const s = delayMs / 1e3;
+        log(`Will redirect to ${target(false).path} in ${s} second${s === 1 ? "" : "s"} (or enable "Preserve log" in DevTools)`);
+        await core.pause(delayMs);
+      }
+      const { path, kept } = target(true);
+      log(!refresh ? "Normal login, redirecting to reports" : kept ? `Token refreshed, returning to: ${path}` : "Token refreshed, location lost, using default");
+      log(`Redirecting to ${path}`);
+      if (delayMs) log(`NOW redirecting to ${path}`);
+      navigate(path);
+      return path;
+    };
+    view2?.busy();
+    return run().catch(async (error) => {
+      const detail = plain(error?.message || error);
+      view2?.fail(detail, signIn.address(false));
+      if (what !== "expired") {
+        log(`JWT sign-in: ${detail}`);
+        return null;
+      }
+      for (const key2 of placeKeys) write2("sessionStorage", key2, "");
+      log("Silent refresh failed (OIDC session expired), redirecting to login");
+      await core.pause(readMs);
+      scope2.location.assign(signIn.address(false));
+      return null;
+    });
+  }
+
+  // src/compat.ts
+  function installCompat(keyturn, name3 = "QUILT_CATALOG_CONFIG", scope2 = globalThis) {
+    let told2 = false;
+    Object.defineProperties(scope2[name3] ??= {}, {
+      mcpEnhancedJwtKid: { get: () => keyturn.status().kid ?? void 0, enumerable: true },
+      mcpEnhancedJwtSecret: {
+        get() {
+          if (!told2) scope2.console.warn("🔄 JWT secrets are not sent to browsers: ask window.__dynamicAuthManager.checkConfiguration()");
+          told2 = true;
+        },
+        enumerable: true
+      }
+    });
+  }
+
+  // src/install.ts
+  var mark = /* @__PURE__ */ Symbol.for("keyturn.fetch");
+  function installFetch(keyturn, scope2 = globalThis) {
+    const original = scope2.fetch;
+    if (mark in original) return () => {
+    };
+    const patched = Object.defineProperties(
+      (input, init) => keyturn.fetch(input, init),
+      { name: { value: original.name }, length: { value: original.length }, [mark]: {} }
+    );
+    scope2.fetch = patched;
+    return () => {
+      if (scope2.fetch === patched) scope2.fetch = original;
+    };
+  }
+
+  // src/engine.ts
+  var key = /* @__PURE__ */ Symbol.for("keyturn.engine");
+  function attach(fetch, engine) {
+    return Object.defineProperty(fetch, key, { value: engine });
+  }
+  function engineOf(keyturn) {
+    const engine = keyturn?.fetch?.[key];
+    if (!engine) throw new TypeError("keyturn: this is no client: pass what createKeyturn returned, or window.keyturn");
+    return engine;
+  }
+  var isStream = (body) => !!(body?.getReader || body?.[Symbol.asyncIterator]);
+
   // src/verdict.ts
   var ofToken = /token_expired|kid_unknown|key_re|signature_invalid/;
   function isAboutToken({ status, error, code, worded }) {
@@ -290,6 +906,7 @@
   }
 
   // src/recover.ts
+  var isFinal = (code) => /^(redirecting|unauthorized)$/.test(code);
   var idempotent = /^(GET|HEAD|OPTIONS|PUT|DELETE|TRACE)$/i;
   var longestWaitMs = 3e4;
   var lookMs = 1e3;
@@ -360,7 +977,7 @@
           mayWait: waits < settings().maxRetries,
           otherClaims: now?.claims.digest !== digest,
           stale: p.stale(),
-          inFlight: !!claimsRefresh,
+          inFlight: !!(claimsRefresh || p.leaving()),
           off: !settings().autoRefreshOnError,
           on403: settings().refreshOn403
         });
@@ -377,9 +994,10 @@
           if (worded) guard.spend(digest);
           try {
             if (act === 3 /* refresh */) await until(signal, p.refresh("401", generation));
+            else if (act === 5 /* join */ && !claimsRefresh) await p.refresh("403", generation);
             else if (act !== 2 /* replay */) await until(signal, claimsRefresh ??= refreshClaims(used));
           } catch (error) {
-            if (!(error instanceof KeyturnError)) throw error;
+            if (!(error instanceof KeyturnError) || isFinal(error.code)) throw error;
             log(`Error during refresh: ${error.message}`);
             if (error.code === "budget_spent") blocked("budget");
             if (error.code === "breaker_open") blocked("breaker");
@@ -415,7 +1033,7 @@
       const { method, headers } = request;
       const replayable = !isStream(body);
       const lasting = typeof body === "string" || body instanceof Blob;
-      const none = body == null && (!ready || /^(GET|HEAD)$/.test(method));
+      const none2 = body == null && (!ready || /^(GET|HEAD)$/.test(method));
       let next2 = null;
       return recover({
         method,
@@ -426,7 +1044,7 @@
         send(authorization, attempted) {
           if (next2) request = next2();
           if (authorization) request.headers.set("authorization", authorization);
-          if (replayable && !none) {
+          if (replayable && !none2) {
             const sent = request;
             const copy = lasting ? null : sent.clone();
             next2 = () => copy ?? new Request(sent, { body });
@@ -563,7 +1181,7 @@
           else wait(1 /* network */, Math.max(retryAfterMs, jittered(roll, attempt)));
       }
     };
-    const expired = () => {
+    const expired2 = () => {
       switch (id) {
         case 1 /* retry */:
           if (m.waiting === 3 /* token */) {
@@ -641,7 +1259,7 @@
         } else if (id === m.main) lost(argument);
         break;
       case 5 /* timer */:
-        expired();
+        expired2();
         break;
       case 6 /* token */:
         if (m.waiting && m.lastClose === 4401) connect();
@@ -678,41 +1296,6 @@
         probe();
     }
     return [m, effects];
-  }
-
-  // src/endpoint.ts
-  function outcome(token, expiresIn, body) {
-    const told2 = fit({ expiresIn: "number?", key: "text?", kid: "text?" }, { ...body, expiresIn });
-    if (!told2 || !readToken(token)) return { code: "unreadable_token" };
-    const { key: key2, kid } = told2;
-    return { answer: { token, key: key2, kid, ttlMs: told2.expiresIn && told2.expiresIn * 1e3 } };
-  }
-  async function askEndpoint(send, url, hint2, signal) {
-    const response = await send(url, {
-      method: "POST",
-      credentials: "include",
-      cache: "no-store",
-      headers: hint2 ? { authorization: `Bearer ${hint2}` } : {},
-      signal
-    });
-    const { status } = response;
-    if (response.ok) {
-      const body = await response.json();
-      return outcome(body.access_token, body.expires_in, body);
-    }
-    const { code, retryAfterMs } = await readProblem(response);
-    return {
-      code: code || `status_${status}`,
-      retryAfterMs,
-      ended: status === 401,
-      busy: status === 429,
-      lasting: status < 500
-    };
-  }
-  async function askApp(refresh) {
-    const given = await refresh();
-    if (given === null) return { code: "session_missing", ended: true };
-    return typeof given === "string" ? outcome(given, null, {}) : outcome(given?.token, given?.expiresIn, given);
   }
 
   // src/episodes.ts
@@ -786,6 +1369,7 @@
           case "blocked":
             return awaited.test(h.trigger) ? go("failed", !live) : before;
           case "started":
+          case "redirecting":
             return before;
         }
       case "outdated":
@@ -813,72 +1397,6 @@
       }
     };
   }
-
-  // src/guard.ts
-  var ofFailure = (trigger) => /^(40|so)/.test(trigger);
-  var ofNews = (trigger) => /^(ev|cl)/.test(trigger);
-  var budget = 3;
-  var windowMs = 3e5;
-  var restMs = 8e3;
-  var forgetMs = 6e4;
-  var breakAfter = 2;
-  function createGuard(core, ring, auto) {
-    const budgetKey = `keyturn:budget:${ring}`;
-    const claimsKey = `keyturn:403:${ring}`;
-    const silenceKey = `keyturn:silence:${ring}`;
-    let refusals = 0;
-    let last = 0;
-    let openUntil = 0;
-    const open = () => core.now() < openUntil;
-    const silence = () => {
-      const [times = 0, until2 = 0] = core.read("localStorage", silenceKey).split(" ").map(Number);
-      const leftMs = until2 - core.wall();
-      return Math.abs(leftMs) <= forgetMs ? [times, leftMs] : [0, 0];
-    };
-    return {
-      open,
-      silence,
-      asked(answered, atLeastMs) {
-        let note = "";
-        if (!answered) {
-          const times = silence()[0] + 1;
-          const ownMs = (1 + core.roll()) * Math.min(restMs / 2, 500 * 2 ** times);
-          note = `${times} ${core.wall() + Math.min(Math.max(ownMs, atLeastMs ?? 0), forgetMs)}`;
-        }
-        core.write("localStorage", silenceKey, note);
-      },
-      admit(trigger) {
-        if ((ofFailure(trigger) || ofNews(trigger)) && !auto()) {
-          throw new KeyturnError("auto_refresh_off", "automatic refresh is off (autoRefreshOnError): refresh by hand");
-        }
-        if (!ofFailure(trigger)) return () => {
-        };
-        if (open()) throw new KeyturnError("breaker_open", "new tokens are being refused: no refresh for five minutes");
-        const wall = core.wall();
-        const spent = core.read("localStorage", budgetKey).split(" ").filter((at) => +at > wall - windowMs && +at <= wall);
-        if (spent.length >= budget) throw new KeyturnError("budget_spent", "three refreshes after failures within five minutes: no more for now");
-        core.write("localStorage", budgetKey, [...spent, wall].join(" "));
-        return () => core.write("localStorage", budgetKey, core.read("localStorage", budgetKey).split(" ").filter((at) => +at !== wall).join(" "));
-      },
-      refused(generation) {
-        if (generation !== last && ++refusals >= breakAfter) openUntil = core.now() + windowMs;
-        last = generation;
-      },
-      accepted() {
-        refusals = openUntil = 0;
-      },
-      renew() {
-        openUntil = 0;
-        refusals = Math.min(refusals, breakAfter - 1);
-      },
-      spentOn: (digest) => core.read("sessionStorage", claimsKey) === digest,
-      spend: (digest) => core.write("sessionStorage", claimsKey, digest)
-    };
-  }
-
-  // src/inside.ts
-  var name = /* @__PURE__ */ Symbol.for("keyturn.insides");
-  var insides = () => globalThis[name] ??= /* @__PURE__ */ new WeakMap();
 
   // src/lifecycle.ts
   var tickMs = 15e3;
@@ -922,8 +1440,8 @@
     });
   }
   var beside = ["", "login", "logout", "callback", "config-status"];
-  function authEndpoints(refreshUrl, logoutUrl) {
-    return [refreshUrl, logoutUrl, ...beside.map((name3) => new URL(name3, refreshUrl).href)].map(bare);
+  function authEndpoints(refreshUrl, ...more) {
+    return [refreshUrl, ...more, ...beside.map((name3) => new URL(name3, refreshUrl).href)].map(bare);
   }
   function bare(url) {
     return url.replace(/[?#].*/s, "");
@@ -1058,121 +1576,6 @@
     };
   }
 
-  // src/refresher.ts
-  var fetchMs = 1e4;
-  var attempts = 3;
-  var wished = (trigger) => /^(ma|si)/.test(trigger);
-  var signedOut = () => new KeyturnError("signed_out", "the user has signed out");
-  function createRefresher(core, vault, guard, tabs, ask, told2) {
-    let flight = null;
-    let life = new AbortController();
-    let grip = new AbortController();
-    let asleep = null;
-    let wake;
-    let pressed = false;
-    let hurry;
-    const newer = (used) => {
-      const held = vault.held();
-      return held && held.generation > used && vault.leftMs() > 0 ? held : null;
-    };
-    const fly = async (trigger, used) => {
-      const { signal } = life;
-      const [before] = guard.silence();
-      let takeBack;
-      let asked = false;
-      const inVain = (times) => times > before && times >= attempts;
-      const fail = (phase, reason, error) => {
-        told2({ phase, trigger, code: reason }, error);
-        throw error;
-      };
-      const attempt = (hold) => async () => {
-        await tabs.ask(hold);
-        signal.throwIfAborted();
-        const there = newer(used);
-        if (there) return there;
-        const [times, leftMs] = guard.silence();
-        if (!pressed && (leftMs > 0 || inVain(times))) return null;
-        takeBack ??= guard.admit(trigger);
-        if (!asked) told2({ phase: "started", trigger });
-        asked = true;
-        pressed = false;
-        const held = vault.held();
-        const patient = held && vault.leftMs() > 0 && !ofFailure(trigger);
-        const askedAt = core.wall();
-        const got = await core.within(fetchMs, hold, (inner) => ask(patient ? held.token : null, inner));
-        const taken = got.answer && !signal.aborted && vault.take(got.answer, askedAt, "refresh");
-        if (taken) tabs.share(taken);
-        return taken || got;
-      };
-      for (; ; ) {
-        await asleep;
-        signal.throwIfAborted();
-        const hold = AbortSignal.any([grip.signal, signal]);
-        let got;
-        try {
-          got = await tabs.exclusively(hold, attempt(hold));
-        } catch (error) {
-          signal.throwIfAborted();
-          if (error instanceof KeyturnError) fail("blocked", error.code, error);
-          if (asleep) continue;
-          got = { code: "network" };
-        }
-        signal.throwIfAborted();
-        if (got && "claims" in got) {
-          guard.asked(true);
-          told2({ phase: asked ? "done" : "skipped", trigger });
-          return got;
-        }
-        const { code = "network", ended, busy: busy2, lasting, retryAfterMs } = got ?? {};
-        if (got) guard.asked(!!(ended || busy2 || lasting), retryAfterMs);
-        if (ended) fail("ended", code, new KeyturnError("session_ended", `the session is over (${code}): sign in again`));
-        const [times, leftMs] = guard.silence();
-        if (!busy2 && (lasting || (got ? times >= attempts : inVain(times)))) {
-          if (!lasting) takeBack?.();
-          fail("failed", code, new KeyturnError("refresh_failed", `refresh token: the endpoint answered ${code}`));
-        }
-        const waitMs = busy2 ? (retryAfterMs || 1e3) * (1 + core.roll() / 2) : leftMs;
-        told2({ phase: "waiting", trigger, waitMs });
-        const pause = core.pause(waitMs, signal);
-        await (busy2 ? pause : Promise.race([pause, new Promise((resolve) => hurry = resolve)]));
-      }
-    };
-    return {
-      async refresh(trigger, used = vault.held()?.generation ?? 0) {
-        if (ofFailure(trigger) && vault.signedOut()) throw signedOut();
-        if (wished(trigger)) {
-          pressed = true;
-          hurry?.();
-        }
-        for (; ; ) {
-          const there = newer(used);
-          if (there) return there;
-          const mine = flight ??= fly(trigger, used);
-          try {
-            const got = await mine;
-            if (got.generation > used) return got;
-          } finally {
-            if (flight === mine) flight = null;
-          }
-        }
-      },
-      cancel() {
-        life.abort(signedOut());
-        life = new AbortController();
-        flight = null;
-      },
-      suspend() {
-        asleep ??= new Promise((resolve) => wake = resolve);
-        grip.abort();
-        grip = new AbortController();
-      },
-      resume() {
-        asleep = null;
-        wake?.();
-      }
-    };
-  }
-
   // src/settings.ts
   var defaults = {
     getToken: null,
@@ -1191,6 +1594,9 @@
     basePath: "/ui/",
     provider: "",
     audience: "",
+    signIn: "off",
+    onBeforeRedirect: null,
+    callbackDelayMs: 0,
     contact: null,
     language: "",
     authWords: null
@@ -1200,11 +1606,13 @@
     maxRetries: [0, 10],
     refreshThreshold: [0, 36e5],
     cacheTimeout: [1e3, 864e5],
-    successDismissMs: [500, 6e4]
+    successDismissMs: [500, 6e4],
+    callbackDelayMs: [0, 1e4]
   };
   var texts = {
     refreshOn403: /^(once|ifStale|never)$/,
     notifyOnSuccess: /^(auto|always|never)$/,
+    signIn: /^(off|silent|auto|redirect)$/,
     defaultReturnPath: /^\/(?![/\\])/,
     basePath: /^\/(?![/\\])(.*\/)?$/
   };
@@ -1350,7 +1758,7 @@
 
   // src/tabs.ts
   var lockMs = 15e3;
-  var silentMs = 3e4;
+  var silentMs2 = 3e4;
   var askMs = 50;
   var message = {
     wallAt: "number",
@@ -1415,7 +1823,7 @@
           let got = await core.within(lockMs, signal, (inner) => attempt({ signal: inner }, job));
           signal.throwIfAborted();
           if (got === busy) got = await attempt({ ifAvailable: true }, job);
-          if (got === busy && core.now() - Math.max(began, heard2) >= silentMs) got = await attempt({ steal: true }, job);
+          if (got === busy && core.now() - Math.max(began, heard2) >= silentMs2) got = await attempt({ steal: true }, job);
           if (got !== busy) return got;
         }
       }
@@ -1434,6 +1842,7 @@
     const leftMs = () => held ? held.receivedAt + (held.ttlMs ?? Infinity) - core.now() : 0;
     return {
       held: () => held,
+      who: () => last && last.claims,
       login: () => login,
       forgotten: () => forgotten,
       signedOut: () => out,
@@ -1497,11 +1906,12 @@
     const url = (written, usual2, from = base) => new URL(written ?? usual2, from).href;
     const refreshUrl = url(options.refreshUrl, "/auth/refresh");
     const logoutUrl = url(options.logoutUrl, "logout", refreshUrl);
+    const loginUrl = url(options.loginUrl, "login", refreshUrl);
     const streamUrl = new URL(options.streamUrl ?? "/v1/stream", base);
     streamUrl.protocol = streamUrl.protocol.replace("http", "ws");
     if (ring) streamUrl.searchParams.set("ring", ring);
     const origins = parseOrigins(options.origins ?? "self", base);
-    const untouched = authEndpoints(refreshUrl, logoutUrl);
+    const untouched = authEndpoints(refreshUrl, logoutUrl, loginUrl);
     let settings = configured(defaults, options.settings ?? {});
     const send = scope2.fetch.bind(scope2);
     const core = createCore(scope2);
@@ -1522,6 +1932,8 @@
     const browserId = core.read("localStorage", "keyturn:browser") || `${core.roll()}${core.roll()}`;
     core.write("localStorage", "keyturn:browser", browserId);
     let login = 0;
+    let arrived = false;
+    const arriving = () => !arrived && settings.signIn !== "off" && scope2.location.origin + scope2.location.pathname === signIn.callback();
     const report = (what) => emit("report", what);
     on("report", (what) => settings.analytics?.(what));
     const happen = (happening) => {
@@ -1553,8 +1965,9 @@
     });
     const left = (code) => {
       refresher.cancel();
+      signIn.cancel();
       guard.spend("");
-      for (const place2 of ["postLoginUrl", "postRefreshUrl"]) core.write("sessionStorage", place2, "");
+      for (const key2 of placeKeys) core.write("sessionStorage", key2, "");
       if (code === "signed_out") happen({ what: "left" });
       emit("sessionended", { code });
     };
@@ -1568,10 +1981,7 @@
       log("JWT adopted from another tab");
       happen({ what: "refresh", phase: "skipped", trigger: "event", sound: !planner.stale() });
     }, () => left("signed_out"));
-    const refresher = createRefresher(core, vault, guard, tabs, (hint2, signal) => {
-      const own = settings.refresh ?? settings.getToken;
-      return own ? until(signal, askApp(own)) : askEndpoint(send, refreshUrl, hint2, signal);
-    }, (news, error) => {
+    const heard2 = (news, error) => {
       const { phase, trigger, code = null } = news;
       count(`${trigger}.${phase}`);
       report({ what: "refresh", trigger, phase });
@@ -1585,9 +1995,9 @@
         core.write("sessionStorage", hintKey, "");
       }
       if (phase === "waiting") debug(`JWT refresh (${trigger}) again in ${news.waitMs} ms`);
-      const held = vault.held();
+      const known = vault.who();
       const sound = vault.leftMs() > lastMomentMs && !(phase === "done" && planner.stale());
-      const lost = error && (held || phase !== "ended");
+      const lost = error && (known || phase !== "ended");
       if (lost) {
         log(`JWT refresh (${trigger}): ${error.message}`);
         if (phase !== "blocked") {
@@ -1600,8 +2010,24 @@
         connection.failed(code);
         emit("failed", { trigger, code: error.code, reason: code });
       }
-      if (phase === "ended") leave(code, !!held);
-    });
+      if (phase === "ended") leave(code, !!known);
+    };
+    const own = () => settings.refresh ?? settings.getToken;
+    const signIn = createSignIn(
+      core,
+      vault,
+      guard,
+      ring,
+      loginUrl,
+      () => settings,
+      () => !!(options.manual || own() || arriving()),
+      log,
+      (trigger, error) => heard2({ phase: "failed", trigger, code: "redirect_stuck" }, error)
+    );
+    const refresher = createRefresher(core, vault, guard, tabs, signIn, (hint2, signal) => {
+      const app = own();
+      return app ? until(signal, askApp(app)) : askEndpoint(send, refreshUrl, hint2, signal);
+    }, heard2);
     const { refresh } = refresher;
     const planner = createPlanner(
       core,
@@ -1671,7 +2097,7 @@
       const { getToken, cacheTimeout } = settings;
       const leftMs = held && held.ttlMs === null ? held.receivedAt + cacheTimeout - core.now() : vault.leftMs();
       const soon = Math.min(settings.refreshThreshold, (held?.ttlMs ?? cacheTimeout) / 2);
-      const helpless = options.manual && !settings.refresh && !getToken;
+      const helpless = options.manual && !settings.refresh && !getToken || !held && arriving();
       const enough = held && leftMs >= (patient ? soon : lastMomentMs);
       if (enough && leftMs < soon) planner.soon();
       if (enough || helpless || !held && (getToken || vault.signedOut())) return { held, sound: true };
@@ -1682,7 +2108,7 @@
         return { held: fresh, sound: true };
       } catch (error) {
         const code = error instanceof KeyturnError && error.code;
-        if (!code || code === "signed_out") throw error;
+        if (!code || code === "signed_out" || isFinal(code)) throw error;
         return { held: vault.held(), sound: code === "session_ended" || vault.leftMs() > 0 };
       }
     };
@@ -1719,16 +2145,28 @@
         refresh,
         settings: () => settings,
         stale: planner.stale,
+        leaving: signIn.leaving,
         protects: (to) => origins.includes(to.origin) && !untouched.includes(bare(to.href))
       }),
       async logout() {
         leave("signed_out");
         if (options.manual) return;
-        const { ok, status } = await send(logoutUrl, { method: "POST", credentials: "include", keepalive: true });
+        const ask = (at) => send(at, { method: "POST", credentials: "include", keepalive: true });
+        const to = new URL(logoutUrl);
+        if (settings.signIn !== "off") to.searchParams.set("post_logout_redirect_uri", scope2.location.origin + settings.defaultReturnPath);
+        let answer = await ask(to.href);
+        if (answer.status === 400) answer = await ask(logoutUrl);
+        const { ok, status } = answer;
+        if (status === 200 && settings.signIn !== "off") {
+          const { logoutUrl: next2 } = await answer.json();
+          if (/^https?:/.test(next2) && !vault.held()) scope2.location.assign(next2);
+        }
         if (!ok) throw new KeyturnError("logout_failed", `log out: the server answered ${status}, the session may still live`);
       },
+      signIn: ({ prompt } = {}) => signIn.begin(prompt),
       async signedIn() {
         refresher.cancel();
+        signIn.cancel();
         guard.spend("");
         guard.renew();
         connection.dispatch(15 /* restart */);
@@ -1765,11 +2203,25 @@
       vault,
       send,
       refreshUrl,
+      loginUrl,
       ring,
       log,
       count,
       report,
       refresh,
+      signIn,
+      arriving,
+      arrive(answer, askedAt, anew) {
+        arrived = true;
+        refresher.cancel();
+        if (anew) {
+          guard.spend("");
+          guard.renew();
+        }
+        const taken = answer && vault.take(answer, askedAt, "refresh");
+        if (taken) tabs.share(taken);
+        return !!taken;
+      },
       stale: planner.stale,
       clear() {
         vault.drop();
@@ -1911,7 +2363,7 @@
 
   // src/config.ts
   function shown(settings) {
-    return Object.fromEntries(Object.entries(settings).map(([name3, value]) => [name3, /^(getToken|refresh|analytics)$/.test(name3) ? !!value : structuredClone(value)]));
+    return Object.fromEntries(Object.entries(settings).map(([name3, value]) => [name3, /^(getToken|refresh|analytics|onBeforeRedirect)$/.test(name3) ? !!value : structuredClone(value)]));
   }
 
   // src/stats.ts
@@ -2116,6 +2568,7 @@
         inside.report({ what: "notice" });
       }
     });
+    insides().set(manager2, inside);
     log("✅ DynamicAuthManager initialized successfully");
     return manager2;
   }
@@ -2257,7 +2710,7 @@
   }
 
   // src/notice/style.ts
-  var style = `
+  var style2 = `
 :host{all:initial;color-scheme:light dark;position:fixed;inset-block:auto 16px;inset-inline:auto 16px;width:var(--keyturn-width,512px);max-width:calc(100vw - 32px);max-height:calc(100dvh - 32px);overflow:auto;z-index:2147483647;font:14px/1.5 var(--keyturn-font,system-ui,sans-serif);border-radius:var(--r);box-shadow:0 6px 28px #0004;--bg:var(--keyturn-bg,light-dark(#fff,#1f2126));--fg:var(--keyturn-fg,light-dark(#1b1d22,#eceef2));--accent:var(--keyturn-accent,light-dark(#0b57d0,#a8c7fa));--tone:var(--keyturn-warning,light-dark(#b25e00,#ffb95c));--danger:var(--keyturn-danger,light-dark(#b3261e,#ff9c93));--r:var(--keyturn-radius,8px);--line:1px solid color-mix(in srgb,var(--fg) 25%,var(--bg))}
 :host([placement^=top]){inset-block:16px auto}
 :host([placement$=start]){inset-inline:16px auto}
@@ -2296,7 +2749,7 @@ textarea{width:100%;height:6em;font:12px monospace;color:inherit;background:none
 @media print{:host{display:none}}`;
 
   // src/notice/panel.ts
-  var settleMs = 100;
+  var settleMs2 = 100;
   var tag = "keyturn-notice";
   function createPanel(page, { texts: texts2, lang, dir }, contact, placement, clicks) {
     const { defaultView: win } = page;
@@ -2315,7 +2768,7 @@ textarea{width:100%;height:6em;font:12px monospace;color:inherit;background:none
     host.setAttribute("placement", placement);
     const root = host.attachShadow({ mode: "open" });
     const sheet = new win.CSSStyleSheet();
-    sheet.replaceSync(style);
+    sheet.replaceSync(style2);
     root.adoptedStyleSheets = [sheet];
     const alert = make("div", "", { role: "alert" });
     const status = make("div", "", { role: "status" });
@@ -2404,7 +2857,7 @@ textarea{width:100%;height:6em;font:12px monospace;color:inherit;background:none
         home.addEventListener("close", () => host.isConnected && render(latest), { once: true });
       }
       if (close.isConnected) fill(state);
-      else setTimeout(() => host.isConnected && fill(latest), settleMs);
+      else setTimeout(() => host.isConnected && fill(latest), settleMs2);
     };
     return {
       render,
@@ -2873,7 +3326,28 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
       console.warn("🔄 keyturn: not started: one classic script tag a page, please");
       return;
     }
-    const { ring, origins, refresh, logout, stream, manual, debug, public: open, notice, console: shown2, lang, config, contact } = tag2.dataset;
+    const {
+      ring,
+      origins,
+      refresh,
+      logout,
+      stream,
+      manual,
+      debug,
+      public: open,
+      notice,
+      console: shown2,
+      lang,
+      config,
+      contact,
+      signin,
+      login,
+      base,
+      home,
+      provider,
+      audience,
+      callbackDelay
+    } = tag2.dataset;
     const at = (written, usual2) => written ?? new URL(usual2, script?.src ?? document.baseURI).href;
     const keyturn = createKeyturn({
       ring,
@@ -2881,9 +3355,23 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
       streamUrl: at(stream, "/v1/stream"),
       refreshUrl: at(refresh, "/auth/refresh"),
       logoutUrl: logout,
+      loginUrl: login,
       manual: manual !== void 0,
       public: open !== void 0,
-      settings: { debug: debug !== void 0, language: lang ?? "", contact: contactOf(contact) }
+      settings: {
+        debug: debug !== void 0,
+        language: lang ?? "",
+        contact: contactOf(contact),
+        // What is missing, or will not do, becomes the default.
+        signIn: signin,
+        basePath: base,
+        defaultReturnPath: home,
+        provider,
+        audience,
+        callbackDelayMs: +(callbackDelay ?? NaN),
+        // What a user has entered is not lost to a sign-in that they have not asked for.
+        onBeforeRedirect: signin === void 0 ? null : (({ any }) => ({ asked }) => asked || !any())(watchUnsaved(document))
+      }
     }, scope2);
     Object.defineProperty(window, mark3, { value: true });
     const manager2 = createManager(keyturn);
@@ -2893,7 +3381,8 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
       installFetch(keyturn);
       installXhr(keyturn);
     }
-    if (notice !== "off") mountNotice(manager2, { logout: true });
+    if (insides().get(keyturn).arriving()) void handleCallback(keyturn);
+    else if (notice !== "off") mountNotice(manager2, { logout: true });
     return manager2;
   }
 

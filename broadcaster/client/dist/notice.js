@@ -1,6 +1,6 @@
 import {
   mountNotice
-} from "./shared-MGA76P2P.js";
+} from "./shared-TIFXVSMS.js";
 import "./shared-FPVI63QI.js";
 export {
   mountNotice

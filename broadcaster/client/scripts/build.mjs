@@ -56,7 +56,7 @@ async function main(last) {
 
   // What several modules need is in files of its own, so that all of them mean the same thing by it.
   const modules = await bundle({
-    entryPoints: { index: 'src/index.ts', fetch: 'src/fetch.ts', axios: 'src/axios.ts', notice: 'src/notice/index.ts', devtools: 'src/devtools.ts', auto: 'src/auto.ts', react: 'src/react.ts', ...adapters },
+    entryPoints: { index: 'src/index.ts', fetch: 'src/fetch.ts', axios: 'src/axios.ts', notice: 'src/notice/index.ts', devtools: 'src/devtools.ts', auto: 'src/auto.ts', callback: 'src/callback.ts', react: 'src/react.ts', ...adapters },
     chunkNames: 'shared-[hash]',
     format: 'esm',
     splitting: true,

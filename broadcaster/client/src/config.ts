@@ -6,5 +6,5 @@ export type Config = { readonly [K in keyof Settings]: Exclude<Settings[K], ((..
 /** A copy of the settings to show. */
 export function shown(settings: Settings): Config {
   return Object.fromEntries(Object.entries(settings).map(([name, value]) =>
-    [name, /^(getToken|refresh|analytics)$/.test(name) ? !!value : structuredClone(value)])) as unknown as Config
+    [name, /^(getToken|refresh|analytics|onBeforeRedirect)$/.test(name) ? !!value : structuredClone(value)])) as unknown as Config
 }

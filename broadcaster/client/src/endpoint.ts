@@ -34,6 +34,9 @@ function outcome(token: unknown, expiresIn: unknown, body: unknown): Outcome {
   return { answer: { token: token as string, key, kid, ttlMs: told.expiresIn && told.expiresIn * 1000 } }
 }
 
+/** What a server that answered well has given. */
+export const granted = (body: any): Outcome => outcome(body.access_token, body.expires_in, body)
+
 /**
  * Asks the refresh endpoint. The session cookie alone authorises; hint, a token that is still good, only tells
  * the server that this caller can wait.
@@ -49,10 +52,7 @@ export async function askEndpoint(
     signal,
   })
   const { status } = response
-  if (response.ok) {
-    const body = await response.json()
-    return outcome(body.access_token, body.expires_in, body)
-  }
+  if (response.ok) return granted(await response.json())
   const { code, retryAfterMs } = await readProblem(response)
   return {
     code: code || `status_${status}`, retryAfterMs,

@@ -133,6 +133,7 @@ export function told(before: Story, h: Happening): Story {
         case 'blocked':
           return awaited.test(h.trigger) ? go('failed', !live) : before
         case 'started':
+        case 'redirecting':
           return before
       }
     case 'outdated':

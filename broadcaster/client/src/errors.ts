@@ -4,7 +4,11 @@ export type ErrorCode =
   | 'session_ended'
   /** Nobody is signed in, or the user signed out meanwhile. */
   | 'signed_out'
-  /** The refresh endpoint did not answer usefully. */
+  /** The page is being left for a sign-in that ends here again; nothing of it waits any more. */
+  | 'redirecting'
+  /** The identity provider wants to see the user: nothing goes on without a sign-in. */
+  | 'unauthorized'
+  /** The refresh endpoint did not answer usefully, or a sign-in that would help is not possible now. */
   | 'refresh_failed'
   /** Three refreshes caused by failures within five minutes; the fourth is refused. */
   | 'budget_spent'

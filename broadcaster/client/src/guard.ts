@@ -7,6 +7,9 @@ export type Trigger = 'start' | 'event' | 'claims' | 'expiry' | 'manual' | 'sign
 /** Whether a failure set it off, not a plan or a wish. */
 export const ofFailure = (trigger: Trigger): boolean => /^(40|so)/.test(trigger)
 
+/** Whether a user waits for it. */
+export const wished = (trigger: Trigger): boolean => /^(ma|si)/.test(trigger)
+
 /** Whether the ring's news set it off. */
 const ofNews = (trigger: Trigger): boolean => /^(ev|cl)/.test(trigger)
 

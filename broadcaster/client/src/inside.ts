@@ -2,8 +2,9 @@ import type { AnalyticsReport } from './analytics'
 import type { Core } from './core'
 import type { Trigger } from './guard'
 import type { Settings } from './settings'
+import type { SignIn } from './signin'
 import type { LastError } from './stats'
-import type { Held, Vault } from './vault'
+import type { Answer, Held, Vault } from './vault'
 
 /**
  * What the console's object needs of a client beyond what everybody may have. It is looked up by the client and
@@ -15,12 +16,21 @@ export interface Inside {
   /** The page's own fetch. */
   readonly send: typeof fetch
   readonly refreshUrl: string
+  readonly loginUrl: string
   readonly ring: string
   readonly settings: () => Settings
   readonly log: (line: string) => void
   readonly count: (what: string) => void
   readonly report: (report: AnalyticsReport) => void
   readonly refresh: (trigger: Trigger) => Promise<Held>
+  readonly signIn: SignIn
+  /** This is the callback page, and nothing is known yet of the sign-in that ends there. */
+  readonly arriving: () => boolean
+  /**
+   * The callback page knows how the sign-in went: with a token that was asked for at askedAt (Unix ms), or without one,
+   * which is then fetched. anew: it was an ordinary sign-in. False: the token can't be read.
+   */
+  readonly arrive: (answer: Answer | null, askedAt: number, anew: boolean) => boolean
   /** Whether the ring's state asks to replace the token in use. */
   readonly stale: () => boolean
   /** Drops the token, and the memory of what a 403 has been refreshed for. */

@@ -17,10 +17,14 @@ import { watchPage } from './lifecycle'
 import { authEndpoints, bare, parseOrigins } from './origins'
 import { plain } from './plain'
 import { createPlanner } from './planner'
+import { isFinal } from './recover'
+import type { RefreshNews } from './refresher'
 import { createRefresher, signedOut } from './refresher'
+import { placeKeys } from './returnpath'
 import type { Scope } from './scope'
 import type { Settings } from './settings'
 import { configured, defaults } from './settings'
+import { createSignIn } from './signin'
 import { createConnection } from './socket'
 import type { LastError } from './stats'
 import { joinTabs } from './tabs'
@@ -39,6 +43,8 @@ export interface Options {
   readonly refreshUrl?: string
   /** Default: `logout` beside the refresh endpoint. */
   readonly logoutUrl?: string
+  /** Where people sign in; default `login` beside the refresh endpoint. */
+  readonly loginUrl?: string
   /** Tokens come from `getToken` and `refresh` alone. */
   readonly manual?: boolean
   /** The ring needs no token to be listened to. */
@@ -50,14 +56,25 @@ export interface Options {
 export interface Keyturn {
   /** Changes settings; unknown, fixed and locked names throw, values that will not do become the default. */
   configure(changes: Partial<Settings>): void
-  /** A token that is good for use, refreshed first if it is about to expire; null when nobody is signed in. */
+  /**
+   * A token that is good for use, refreshed first if it is about to expire; null when nobody is signed in. Rejects with
+   * the KeyturnError `redirecting` when the page is being left for a sign-in, `unauthorized` when the user has to see to it.
+   */
   getToken(): Promise<string | null>
   /** A new token, whatever the old one is worth. Rejects with a KeyturnError. */
   refresh(): Promise<string>
   /** `fetch` that adds the token and recovers from 401 and 403; for the configured origins only. */
   readonly fetch: AuthFetch
-  /** Ends the session here and in all tabs of this browser at once, then at the server; rejects if that fails. */
+  /**
+   * Ends the session here and in all tabs of this browser at once, then at the server; rejects if that fails. With
+   * `signIn` this tab then goes to the provider's own logout, where there is one, and comes back to `defaultReturnPath`.
+   */
   logout(): Promise<void>
+  /**
+   * Leaves the page for a sign-in that ends on `defaultReturnPath`; prompt is passed on to the provider (OpenID Connect
+   * Core section 3.1.2.1). Resolves when the page is being left, or `onBeforeRedirect` has kept it.
+   */
+  signIn(options?: { readonly prompt?: 'login' | 'select_account' }): Promise<void>
   /** To be called after a sign-in: fetches the new user's token. Rejects with a KeyturnError. */
   signedIn(): Promise<void>
   /** What is going on, without a secret. */
@@ -110,11 +127,12 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   const url = (written: string | undefined, usual: string, from = base): string => new URL(written ?? usual, from).href
   const refreshUrl = url(options.refreshUrl, '/auth/refresh')
   const logoutUrl = url(options.logoutUrl, 'logout', refreshUrl)
+  const loginUrl = url(options.loginUrl, 'login', refreshUrl)
   const streamUrl = new URL(options.streamUrl ?? '/v1/stream', base)
   streamUrl.protocol = streamUrl.protocol.replace('http', 'ws')
   if (ring) streamUrl.searchParams.set('ring', ring)
   const origins = parseOrigins(options.origins ?? 'self', base)
-  const untouched = authEndpoints(refreshUrl, logoutUrl)
+  const untouched = authEndpoints(refreshUrl, logoutUrl, loginUrl)
 
   let settings = configured(defaults, options.settings ?? {})
   // The page's own fetch, whoever replaces the global one later.
@@ -139,6 +157,10 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   const browserId = core.read('localStorage', 'keyturn:browser') || `${core.roll()}${core.roll()}`
   core.write('localStorage', 'keyturn:browser', browserId)
   let login = 0
+  // The callback page has done its part.
+  let arrived = false
+  /** The callback page, while nothing is known of the sign-in that ends there. */
+  const arriving = (): boolean => !arrived && settings.signIn !== 'off' && scope.location!.origin + scope.location!.pathname === signIn.callback()
 
   const report = (what: AnalyticsReport): void => emit('report', what)
   on('report', (what) => settings.analytics?.(what))
@@ -175,8 +197,9 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   /** The user is gone, by whatever way: nothing of theirs goes on. */
   const left = (code: string): void => {
     refresher.cancel()
+    signIn.cancel()
     guard.spend('')
-    for (const place of ['postLoginUrl', 'postRefreshUrl']) core.write('sessionStorage', place, '')
+    for (const key of placeKeys) core.write('sessionStorage', key, '')
     if (code === 'signed_out') happen({ what: 'left' })
     emit('sessionended', { code })
   }
@@ -194,10 +217,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
     happen({ what: 'refresh', phase: 'skipped', trigger: 'event', sound: !planner.stale() })
   }, () => left('signed_out'))
 
-  const refresher = createRefresher(core, vault, guard, tabs, (hint, signal) => {
-    const own = settings.refresh ?? settings.getToken
-    return own ? until(signal, askApp(own)) : askEndpoint(send, refreshUrl, hint, signal)
-  }, (news, error) => {
+  const heard = (news: RefreshNews, error?: KeyturnError): void => {
     const { phase, trigger, code = null } = news
     count(`${trigger}.${phase}`)
     report({ what: 'refresh', trigger, phase })
@@ -211,10 +231,10 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
       core.write('sessionStorage', hintKey, '')
     }
     if (phase === 'waiting') debug(`JWT refresh (${trigger}) again in ${news.waitMs} ms`)
-    const held = vault.held()
+    const known = vault.who()
     const sound = vault.leftMs() > lastMomentMs && !(phase === 'done' && planner.stale())
     // A page that nobody was signed in to has lost nothing.
-    const lost = error && (held || phase !== 'ended')
+    const lost = error && (known || phase !== 'ended')
     if (lost) {
       log(`JWT refresh (${trigger}): ${error.message}`)
       if (phase !== 'blocked') {
@@ -227,8 +247,17 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
       connection.failed(code!)
       emit('failed', { trigger, code: error.code, reason: code })
     }
-    if (phase === 'ended') leave(code!, !!held)
-  })
+    if (phase === 'ended') leave(code!, !!known)
+  }
+  const own = (): (() => any) | null => settings.refresh ?? settings.getToken
+  const signIn = createSignIn(
+    core, vault, guard, ring, loginUrl, () => settings, () => !!(options.manual || own() || arriving()), log,
+    (trigger, error) => heard({ phase: 'failed', trigger, code: 'redirect_stuck' }, error),
+  )
+  const refresher = createRefresher(core, vault, guard, tabs, signIn, (hint, signal) => {
+    const app = own()
+    return app ? until(signal, askApp(app)) : askEndpoint(send, refreshUrl, hint, signal)
+  }, heard)
   const { refresh } = refresher
 
   const planner = createPlanner(
@@ -304,7 +333,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
     // Where nobody told how long a token lives, it is used for so long.
     const leftMs = held && held.ttlMs === null ? held.receivedAt + cacheTimeout - core.now() : vault.leftMs()
     const soon = Math.min(settings.refreshThreshold, (held?.ttlMs ?? cacheTimeout) / 2)
-    const helpless = options.manual && !settings.refresh && !getToken
+    const helpless = (options.manual && !settings.refresh && !getToken) || (!held && arriving())
     const enough = held && leftMs >= (patient ? soon : lastMomentMs)
     if (enough && leftMs < soon) planner.soon()
     if (enough || helpless || (!held && (getToken || vault.signedOut()))) return { held, sound: true }
@@ -316,7 +345,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
       return { held: fresh, sound: true }
     } catch (error) {
       const code = error instanceof KeyturnError && error.code
-      if (!code || code === 'signed_out') throw error
+      if (!code || code === 'signed_out' || isFinal(code)) throw error
       return { held: vault.held(), sound: code === 'session_ended' || vault.leftMs() > 0 }
     }
   }
@@ -348,16 +377,29 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
       core, send, vault, guard, log, count, trouble, token, refresh,
       settings: () => settings,
       stale: planner.stale,
+      leaving: signIn.leaving,
       protects: (to) => origins.includes(to.origin) && !untouched.includes(bare(to.href)),
     }),
     async logout() {
       leave('signed_out')
       if (options.manual) return
-      const { ok, status } = await send(logoutUrl, { method: 'POST', credentials: 'include', keepalive: true })
+      const ask = (at: string): Promise<Response> => send(at, { method: 'POST', credentials: 'include', keepalive: true })
+      const to = new URL(logoutUrl)
+      if (settings.signIn !== 'off') to.searchParams.set('post_logout_redirect_uri', scope.location!.origin + settings.defaultReturnPath)
+      let answer = await ask(to.href)
+      // A page that the server does not want to come back to is no reason to stay signed in.
+      if (answer.status === 400) answer = await ask(logoutUrl)
+      const { ok, status } = answer
+      if (status === 200 && settings.signIn !== 'off') {
+        const { logoutUrl: next } = await answer.json()
+        if (/^https?:/.test(next) && !vault.held()) scope.location!.assign(next)
+      }
       if (!ok) throw new KeyturnError('logout_failed', `log out: the server answered ${status}, the session may still live`)
     },
+    signIn: ({ prompt } = {}) => signIn.begin(prompt),
     async signedIn() {
       refresher.cancel()
+      signIn.cancel()
       guard.spend('')
       guard.renew()
       connection.dispatch(On.restart)
@@ -383,7 +425,18 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   })
 
   insides().set(keyturn, {
-    core, vault, send, refreshUrl, ring, log, count, report, refresh,
+    core, vault, send, refreshUrl, loginUrl, ring, log, count, report, refresh, signIn, arriving,
+    arrive(answer, askedAt, anew) {
+      arrived = true
+      refresher.cancel()
+      if (anew) {
+        guard.spend('')
+        guard.renew()
+      }
+      const taken = answer && vault.take(answer, askedAt, 'refresh')
+      if (taken) tabs.share(taken)
+      return !!taken
+    },
     stale: planner.stale,
     clear() {
       vault.drop()

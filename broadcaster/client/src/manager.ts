@@ -215,6 +215,7 @@ export function createManager(keyturn: Keyturn, { check = true }: ManagerOptions
       inside.report({ what: 'notice' })
     },
   })
+  insides().set(manager, inside)
   log('✅ DynamicAuthManager initialized successfully')
   return manager
 }

@@ -16,8 +16,8 @@ export function parseOrigins(list: string, base: string): readonly string[] {
 const beside = ['', 'login', 'logout', 'callback', 'config-status']
 
 /** The addresses, without their query, that never get a token and never cause a refresh. */
-export function authEndpoints(refreshUrl: string, logoutUrl: string): readonly string[] {
-  return [refreshUrl, logoutUrl, ...beside.map((name) => new URL(name, refreshUrl).href)].map(bare)
+export function authEndpoints(refreshUrl: string, ...more: string[]): readonly string[] {
+  return [refreshUrl, ...more, ...beside.map((name) => new URL(name, refreshUrl).href)].map(bare)
 }
 
 /** An address without query and fragment. */

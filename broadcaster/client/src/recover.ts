@@ -46,7 +46,12 @@ export interface RecoverParts {
   readonly token: (signal: AbortSignal | null, patient: boolean) => Promise<{ readonly held: Held | null; readonly sound: boolean }>
   readonly refresh: (trigger: Trigger, used: number) => Promise<Held>
   readonly stale: () => boolean
+  /** The page is being left for a sign-in. */
+  readonly leaving: () => unknown
 }
+
+/** Whether an error is for the caller, instead of the answer that was refused. */
+export const isFinal = (code: string): boolean => /^(redirecting|unauthorized)$/.test(code)
 
 const idempotent = /^(GET|HEAD|OPTIONS|PUT|DELETE|TRACE)$/i
 /** Longest single wait for a server that says "try again". */
@@ -130,7 +135,7 @@ export function createRecover(p: RecoverParts): Recover {
         mayWait: waits < settings().maxRetries,
         otherClaims: now?.claims.digest !== digest,
         stale: p.stale(),
-        inFlight: !!claimsRefresh,
+        inFlight: !!(claimsRefresh || p.leaving()),
         off: !settings().autoRefreshOnError,
         on403: settings().refreshOn403,
       })
@@ -147,9 +152,11 @@ export function createRecover(p: RecoverParts): Recover {
         if (worded) guard.spend(digest)
         try {
           if (act === Act.refresh) await until(signal, p.refresh('401', generation))
+          else if (act === Act.join && !claimsRefresh) await p.refresh('403', generation)
           else if (act !== Act.replay) await until(signal, (claimsRefresh ??= refreshClaims(used)))
         } catch (error) {
-          if (!(error instanceof KeyturnError)) throw error
+          // Where the page is left, or its user has to sign in, no answer of before is of use.
+          if (!(error instanceof KeyturnError) || isFinal(error.code)) throw error
           log(`Error during refresh: ${error.message}`)
           if (error.code === 'budget_spent') blocked('budget')
           if (error.code === 'breaker_open') blocked('breaker')

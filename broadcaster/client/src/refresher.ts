@@ -2,7 +2,8 @@ import type { Core } from './core'
 import type { Outcome } from './endpoint'
 import { KeyturnError } from './errors'
 import type { Guard, Trigger } from './guard'
-import { ofFailure } from './guard'
+import { ofFailure, wished } from './guard'
+import type { SignIn } from './signin'
 import type { Tabs } from './tabs'
 import type { Held, Vault } from './vault'
 
@@ -23,8 +24,8 @@ export interface Refresher {
 
 /** How a refresh goes, for events, counters and logs. */
 export interface RefreshNews {
-  /** done: a new token; skipped: a sibling had one; blocked: the guard refused. */
-  readonly phase: 'started' | 'waiting' | 'done' | 'skipped' | 'failed' | 'ended' | 'blocked'
+  /** done: a new token; skipped: a sibling had one; blocked: the guard refused; redirecting: the page is being left. */
+  readonly phase: 'started' | 'waiting' | 'done' | 'skipped' | 'failed' | 'ended' | 'blocked' | 'redirecting'
   readonly trigger: Trigger
   /** The stable reason of a failure. */
   readonly code?: string
@@ -37,15 +38,12 @@ const fetchMs = 10_000
 /** So many attempts in a row without a useful answer, by whichever tab, make a failure. */
 const attempts = 3
 
-/** Whether a user waits for it. */
-const wished = (trigger: Trigger): boolean => /^(ma|si)/.test(trigger)
-
 /** The user whom something was done for is no longer the user. */
 export const signedOut = (): KeyturnError => new KeyturnError('signed_out', 'the user has signed out')
 
-/** ask gets a token; told hears the news. */
+/** ask gets a token, signIn a session where none is left; told hears the news. */
 export function createRefresher(
-  core: Core, vault: Vault, guard: Guard, tabs: Tabs,
+  core: Core, vault: Vault, guard: Guard, tabs: Tabs, signIn: SignIn,
   ask: (hint: string | null, signal: AbortSignal) => Promise<Outcome>,
   told: (news: RefreshNews, error?: KeyturnError) => void,
 ): Refresher {
@@ -68,6 +66,7 @@ export function createRefresher(
     const [before] = guard.silence()
     let takeBack: (() => void) | undefined
     let asked = false
+    let said: string | null = null // by a hidden frame
     /** What siblings have asked in vain since need not be asked again. */
     const inVain = (times: number): boolean => times > before && times >= attempts
     const fail = (phase: RefreshNews['phase'], reason: string, error: KeyturnError): never => {
@@ -78,7 +77,8 @@ export function createRefresher(
     const attempt = (hold: AbortSignal) => async (): Promise<Held | Outcome | null> => {
       await tabs.ask(hold)
       signal.throwIfAborted()
-      const there = newer(used)
+      // After a sign-in a sibling's token may be the one that it was to replace.
+      const there = trigger !== 'signin' && newer(used)
       if (there) return there
       const [times, leftMs] = guard.silence()
       if (!pressed && (leftMs > 0 || inVain(times))) return null
@@ -88,13 +88,36 @@ export function createRefresher(
       pressed = false
       const held = vault.held()
       const patient = held && vault.leftMs() > 0 && !ofFailure(trigger)
-      const askedAt = core.wall()
-      const got = await core.within(fetchMs, hold, (inner) => ask(patient ? held.token : null, inner))
+      let askedAt = core.wall()
+      const once = (): Promise<Outcome> => core.within(fetchMs, hold, (inner) => ask(patient ? held.token : null, inner))
+      let got = await once()
+      if (got.ended) {
+        said = await signIn.frame(hold)
+        signal.throwIfAborted()
+        askedAt = core.wall()
+        if (said === 'ok') got = await once()
+      }
       const taken = got.answer && !signal.aborted && vault.take(got.answer, askedAt, 'refresh')
       if (taken) tabs.share(taken)
       return taken || got
     }
 
+    /** What remains when the session is over, or is of no use. */
+    const end = async (code: string): Promise<never> => {
+      const { news, error, thrown, after } = await signIn.end(trigger, code, said, signal)
+      told(news, error)
+      after?.()
+      throw thrown
+    }
+
+    if (signIn.direct(trigger)) {
+      try {
+        guard.admit(trigger)
+      } catch (error) {
+        fail('blocked', (error as KeyturnError).code, error as KeyturnError)
+      }
+      await end('role_missing')
+    }
     for (;;) {
       await asleep
       signal.throwIfAborted()
@@ -118,7 +141,7 @@ export function createRefresher(
       }
       const { code = 'network', ended, busy, lasting, retryAfterMs } = got ?? {}
       if (got) guard.asked(!!(ended || busy || lasting), retryAfterMs)
-      if (ended) fail('ended', code, new KeyturnError('session_ended', `the session is over (${code}): sign in again`))
+      if (ended) await end(code)
       const [times, leftMs] = guard.silence()
       if (!busy && (lasting || (got ? times >= attempts : inVain(times)))) {
         if (!lasting) takeBack?.()
@@ -135,6 +158,8 @@ export function createRefresher(
     async refresh(trigger, used = vault.held()?.generation ?? 0) {
       // An answer to a request of the old user, come after the logout, must not log in again.
       if (ofFailure(trigger) && vault.signedOut()) throw signedOut()
+      const leaving = signIn.leaving()
+      if (leaving && trigger !== 'signin') throw leaving
       if (wished(trigger)) {
         pressed = true
         hurry?.()

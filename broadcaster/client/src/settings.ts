@@ -1,5 +1,7 @@
 import type { AnalyticsReport } from './analytics'
 import type { AppToken } from './endpoint'
+import type { Redirect } from './redirect'
+import type { SignInMode } from './signin'
 import type { RefreshOn403 } from './verdict'
 
 /**
@@ -39,6 +41,15 @@ export interface Settings {
   readonly provider: string
   /** Audience to ask a token for; '' leaves it to the server. */
   readonly audience: string
+  /** How people are signed in again when their session is over. */
+  readonly signIn: SignInMode
+  /**
+   * Called before the page is left for a sign-in, to save drafts: a promise is waited for, 5 s at most. false keeps the
+   * user here; so does an error, unless the user has asked to go.
+   */
+  readonly onBeforeRedirect: ((redirect: Redirect) => Promise<unknown> | unknown) | null
+  /** How long the callback page shows where it leads before it goes there, in ms; at most ten seconds. */
+  readonly callbackDelayMs: number
   /** Whom a user can turn to. */
   readonly contact: { readonly text: string; readonly url: string } | null
   /** BCP 47 tag of the notice's language; '' follows the page. */
@@ -51,19 +62,19 @@ export const defaults: Settings = {
   getToken: null, refresh: null, analytics: null, autoRefreshOnError: true, debug: false, refreshOn403: 'once',
   refreshDelayMs: 500, maxRetries: 3, refreshThreshold: 60_000, cacheTimeout: 300_000, successDismissMs: 3_000,
   notifyOnSuccess: 'auto', defaultReturnPath: '/ui/reports', basePath: '/ui/', provider: '', audience: '',
-  contact: null, language: '', authWords: null,
+  signIn: 'off', onBeforeRedirect: null, callbackDelayMs: 0, contact: null, language: '', authWords: null,
 }
 
 /** key: setting; value: its smallest and greatest value. */
 const ranges: Readonly<Record<string, readonly [number, number]>> = {
   refreshDelayMs: [0, 60_000], maxRetries: [0, 10], refreshThreshold: [0, 3_600_000],
-  cacheTimeout: [1_000, 86_400_000], successDismissMs: [500, 60_000],
+  cacheTimeout: [1_000, 86_400_000], successDismissMs: [500, 60_000], callbackDelayMs: [0, 10_000],
 }
 
 /** key: setting; value: what its text must look like. A path of another origin is none (`//`, `/\`). */
 const texts: Readonly<Record<string, RegExp>> = {
   refreshOn403: /^(once|ifStale|never)$/, notifyOnSuccess: /^(auto|always|never)$/,
-  defaultReturnPath: /^\/(?![/\\])/, basePath: /^\/(?![/\\])(.*\/)?$/,
+  signIn: /^(off|silent|auto|redirect)$/, defaultReturnPath: /^\/(?![/\\])/, basePath: /^\/(?![/\\])(.*\/)?$/,
 }
 
 const isText = (value: any): boolean => typeof value === 'string' && value.length <= 512

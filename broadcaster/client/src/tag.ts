@@ -1,10 +1,14 @@
+import { handleCallback } from './callback'
 import { installCompat } from './compat'
+import { insides } from './inside'
 import { installFetch } from './install'
 import { createKeyturn } from './keyturn'
 import type { Exposure, Manager } from './manager'
 import { createManager, expose } from './manager'
 import { mountNotice } from './notice'
+import { watchUnsaved } from './notice/unsaved'
 import type { Scope } from './scope'
+import type { Settings } from './settings'
 import { installXhr } from './xhr'
 
 /** Text, and the address that its last word may be. */
@@ -27,16 +31,25 @@ export function start(scope?: Scope): Manager | undefined {
     console.warn('🔄 keyturn: not started: one classic script tag a page, please')
     return
   }
-  const { ring, origins, refresh, logout, stream, manual, debug, public: open, notice, console: shown, lang, config, contact } = tag.dataset
+  const { ring, origins, refresh, logout, stream, manual, debug, public: open, notice, console: shown, lang, config, contact,
+    signin, login, base, home, provider, audience, callbackDelay } = tag.dataset
   const at = (written: string | undefined, usual: string): string => (written ?? new URL(usual, script?.src ?? document.baseURI).href)
   const keyturn = createKeyturn({
     ring, origins,
     streamUrl: at(stream, '/v1/stream'),
     refreshUrl: at(refresh, '/auth/refresh'),
     logoutUrl: logout,
+    loginUrl: login,
     manual: manual !== undefined,
     public: open !== undefined,
-    settings: { debug: debug !== undefined, language: lang ?? '', contact: contactOf(contact) },
+    settings: {
+      debug: debug !== undefined, language: lang ?? '', contact: contactOf(contact),
+      // What is missing, or will not do, becomes the default.
+      signIn: signin as Settings['signIn'], basePath: base!, defaultReturnPath: home!, provider: provider!, audience: audience!,
+      callbackDelayMs: +(callbackDelay ?? NaN),
+      // What a user has entered is not lost to a sign-in that they have not asked for.
+      onBeforeRedirect: signin === undefined ? null : (({ any }) => ({ asked }) => asked || !any())(watchUnsaved(document)),
+    },
   }, scope)
   Object.defineProperty(window, mark, { value: true })
   const manager = createManager(keyturn)
@@ -46,6 +59,7 @@ export function start(scope?: Scope): Manager | undefined {
     installFetch(keyturn)
     installXhr(keyturn)
   }
-  if (notice !== 'off') mountNotice(manager, { logout: true })
+  if (insides().get(keyturn)!.arriving()) void handleCallback(keyturn)
+  else if (notice !== 'off') mountNotice(manager, { logout: true })
   return manager
 }

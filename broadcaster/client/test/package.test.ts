@@ -52,7 +52,7 @@ describe('the package', () => {
   const entries = Object.keys(manifest.exports).filter((entry) => !entry.endsWith('.js') && !entry.endsWith('.json'))
   test('has each entry that it promises', () => {
     const adapters = ['any', 'auth0-spa', 'keycloak-js', 'msal', 'oidc-client-ts'].map((name) => `./adapters/${name}`)
-    expect(entries).toEqual(['.', './fetch', './axios', './notice', './devtools', './auto', './react', ...adapters])
+    expect(entries).toEqual(['.', './fetch', './axios', './notice', './devtools', './auto', './callback', './react', ...adapters])
   })
 
   const uses = `

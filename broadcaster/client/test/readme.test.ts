@@ -18,7 +18,7 @@ const named = (heading: string): string[] => table(heading).map(([name]) => name
 
 test('each attribute of the tag is in the table, and no other', () => {
   const [, list] = /const \{([^}]*)\} = tag\.dataset/.exec(read('src/tag.ts'))!
-  const known = list!.split(',').map((name) => `data-${name.split(':')[0]!.trim()}`)
+  const known = list!.split(',').map((name) => `data-${name.split(':')[0]!.trim().replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}`)
   expect(named('attribute').sort()).toEqual(known.sort())
 })
 

@@ -9,7 +9,8 @@ describe('settings', () => {
     expect(defaults).toEqual({
       getToken: null, refresh: null, analytics: null, autoRefreshOnError: true, debug: false, refreshOn403: 'once', refreshDelayMs: 500,
       maxRetries: 3, refreshThreshold: 60_000, cacheTimeout: 300_000, successDismissMs: 3_000, notifyOnSuccess: 'auto',
-      defaultReturnPath: '/ui/reports', basePath: '/ui/', provider: '', audience: '', contact: null, language: '', authWords: null,
+      defaultReturnPath: '/ui/reports', basePath: '/ui/', provider: '', audience: '',
+      signIn: 'off', onBeforeRedirect: null, callbackDelayMs: 0, contact: null, language: '', authWords: null,
     })
   })
 
@@ -30,6 +31,9 @@ describe('settings', () => {
     ['contact', [{ text: 'Help', url: 'mailto:help@example.com' }, { text: 'Help', url: '' }, { text: '', url: '/help' }, null],
       [{ text: 'Help', url: 'javascript:alert(1)' }, { text: 7, url: '/' }, 'help', { text: '', url: '//evil.example' }, []]],
     ['authWords', [['jwt'], [], null], ['jwt', [7], Array(65).fill('x')]],
+    ['signIn', ['silent', 'auto', 'redirect', 'off'], ['on', true, null, '']],
+    ['callbackDelayMs', [0, 1_000, 10_000], [-1, 10_001, NaN, '1000']],
+    ['onBeforeRedirect', [() => false, async () => {}, null], ['no', false]],
     ['getToken', [() => null, null], ['x', {}]],
     ['refresh', [async () => 'x', null], ['x', 7]],
     ['analytics', [() => {}, null], ['https://evil.example']],

@@ -164,8 +164,8 @@ export class Browser {
 
   constructor(readonly world: World, readonly options: BrowserOptions) {}
 
-  tab(): Tab {
-    const tab = new Tab(this)
+  tab(href?: string): Tab {
+    const tab = new Tab(this, href)
     this.tabs.push(tab)
     return tab
   }
@@ -218,12 +218,82 @@ export class FakeSocket implements SocketLike {
   }
 }
 
+/** An address as a page has it. */
+export class FakeLocation {
+  readonly #url: URL
+  /** Where the page has been sent, in order. */
+  readonly gone: string[] = []
+
+  constructor(href: string) {
+    this.#url = new URL(href)
+  }
+
+  get href(): string { return this.#url.href }
+  get origin(): string { return this.#url.origin }
+  get pathname(): string { return this.#url.pathname }
+  get search(): string { return this.#url.search }
+  get hash(): string { return this.#url.hash }
+  assign = (url: string): void => void this.gone.push(new URL(url, this.#url).href)
+  replace = this.assign
+  /** As history.replaceState does it. */
+  show(url: string): void {
+    this.#url.href = new URL(url, this.#url).href
+  }
+}
+
+/** A hidden frame of a page. */
+export class FakeFrame {
+  src = ''
+  hidden = false
+  onload: ((event: any) => void) | null = null
+  contentWindow: object | null = null
+  removed = false
+
+  constructor(readonly tab: Tab) {}
+
+  /** It is on the page now, and loads. */
+  attached(): void {
+    this.contentWindow = { of: this }
+    this.tab.frames.push(this)
+    this.tab.framed(this)
+  }
+
+  remove(): void {
+    this.removed = true
+    this.contentWindow = null
+  }
+
+  /** Loads after ms milliseconds. */
+  loads(ms = 20): this {
+    this.tab.world.after(ms, () => this.removed || this.onload?.({}))
+    return this
+  }
+
+  /** Posts the outcome of a sign-in after ms milliseconds. */
+  says(outcome: object, ms = 20, from: object = {}): this {
+    this.tab.world.after(ms, () => this.tab.fire('message', {
+      source: this.contentWindow, origin: new URL(this.src).origin, data: { source: 'keyturn', type: 'signin', ok: false, error: '', ...outcome }, ...from,
+    }))
+    return this
+  }
+}
+
 /** One page. */
 export class Tab {
   readonly world: World
   readonly sockets: FakeSocket[] = []
-  readonly session = new Store()
+  /** The tab's own storage; a page that is loaded in its place has it too. */
+  session = new Store()
   readonly lines: string[] = []
+  /** Where the page is; a navigation is only noted, since a page that is left runs on until it is gone. */
+  readonly address: FakeLocation
+  /** Whether a navigation that was asked for has been stopped. */
+  stopped = 0
+  /** Hidden frames, those that are gone included. */
+  readonly frames: FakeFrame[] = []
+  /** What a hidden frame that loads its address comes to. */
+  framed: (frame: FakeFrame) => void = () => {}
+  referrer = ''
   /** All requests that left, as `METHOD path`, with the kid of the token they carried. */
   readonly calls: string[] = []
   /** How long a frame takes to get here. */
@@ -235,8 +305,9 @@ export class Tab {
   keyturn!: Keyturn
   private readonly listeners: Record<string, ((event: any) => void)[]> = {}
 
-  constructor(readonly browser: Browser) {
+  constructor(readonly browser: Browser, href = 'https://app.example.com/page') {
     this.world = browser.world
+    this.address = new FakeLocation(href)
   }
 
   start(options: Options = {}): this {
@@ -248,7 +319,17 @@ export class Tab {
     return this.sockets.at(-1)!
   }
 
-  fire(name: string, event: { persisted?: boolean } = {}): void {
+  /** The page that is loaded in place of this one: the tab's storage is there, nothing else. */
+  load(href: string): Tab {
+    const next = this.browser.tab(new URL(href, this.address.href).href)
+    next.session = this.session
+    next.referrer = this.address.href
+    this.fire('pagehide', { persisted: false })
+    this.frozen = true
+    return next
+  }
+
+  fire(name: string, event: object = {}): void {
     if (name === 'offline') this.online = false
     if (name === 'online') this.online = true
     for (const job of this.listeners[name] ?? []) job(event)
@@ -276,7 +357,15 @@ export class Tab {
   scope(): Scope {
     const tab = this
     const { world, browser } = tab
-    const listen = (name: string, job: (event: any) => void): void => void (tab.listeners[name] ??= []).push(job)
+    const listen = (name: string, job: (event: any) => void, { signal, once }: { signal?: AbortSignal; once?: boolean } = {}): void => {
+      const off = (): unknown => (tab.listeners[name] = tab.listeners[name]!.filter((one) => one !== heard))
+      const heard = (event: any): void => {
+        if (once) off()
+        job(event)
+      }
+      ;(tab.listeners[name] ??= []).push(heard)
+      signal?.addEventListener('abort', off)
+    }
     const storage = (store: Store): StorageLike => {
       if (!browser.options.storage) throw new DOMException('storage is switched off', 'SecurityError')
       return browser.options.full ? { ...store, setItem: () => { throw new DOMException('full', 'QuotaExceededError') } } : store
@@ -331,7 +420,15 @@ export class Tab {
           return tab.hidden ? 'hidden' : 'visible'
         },
         addEventListener: listen,
+        get referrer() {
+          return tab.referrer
+        },
+        createElement: () => new FakeFrame(tab),
+        body: { append: (frame: FakeFrame) => frame.attached() },
       },
+      location: tab.address,
+      history: { state: null, replaceState: (_state, _unused, url) => tab.address.show(url) },
+      stop: () => void tab.stopped++,
       addEventListener: listen,
       console: { info: line, warn: line, debug: line },
     }

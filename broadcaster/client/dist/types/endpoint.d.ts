@@ -21,6 +21,8 @@ export interface AppToken {
     readonly key?: string;
     readonly kid?: string;
 }
+/** What a server that answered well has given. */
+export declare const granted: (body: any) => Outcome;
 /**
  * Asks the refresh endpoint. The session cookie alone authorises; hint, a token that is still good, only tells
  * the server that this caller can wait.

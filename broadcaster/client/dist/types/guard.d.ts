@@ -3,6 +3,8 @@ import type { Core } from './core.js';
 export type Trigger = 'start' | 'event' | 'claims' | 'expiry' | 'manual' | 'signin' | '401' | '403' | 'socket';
 /** Whether a failure set it off, not a plan or a wish. */
 export declare const ofFailure: (trigger: Trigger) => boolean;
+/** Whether a user waits for it. */
+export declare const wished: (trigger: Trigger) => boolean;
 /**
  * What keeps a failure from becoming a loop: the budget of refreshes that failures cause, the breaker that
  * opens when new tokens are refused, and the memory of the claims that a 403 has already been refreshed for.

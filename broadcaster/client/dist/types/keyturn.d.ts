@@ -15,6 +15,8 @@ export interface Options {
     readonly refreshUrl?: string;
     /** Default: `logout` beside the refresh endpoint. */
     readonly logoutUrl?: string;
+    /** Where people sign in; default `login` beside the refresh endpoint. */
+    readonly loginUrl?: string;
     /** Tokens come from `getToken` and `refresh` alone. */
     readonly manual?: boolean;
     /** The ring needs no token to be listened to. */
@@ -25,14 +27,27 @@ export interface Options {
 export interface Keyturn {
     /** Changes settings; unknown, fixed and locked names throw, values that will not do become the default. */
     configure(changes: Partial<Settings>): void;
-    /** A token that is good for use, refreshed first if it is about to expire; null when nobody is signed in. */
+    /**
+     * A token that is good for use, refreshed first if it is about to expire; null when nobody is signed in. Rejects with
+     * the KeyturnError `redirecting` when the page is being left for a sign-in, `unauthorized` when the user has to see to it.
+     */
     getToken(): Promise<string | null>;
     /** A new token, whatever the old one is worth. Rejects with a KeyturnError. */
     refresh(): Promise<string>;
     /** `fetch` that adds the token and recovers from 401 and 403; for the configured origins only. */
     readonly fetch: AuthFetch;
-    /** Ends the session here and in all tabs of this browser at once, then at the server; rejects if that fails. */
+    /**
+     * Ends the session here and in all tabs of this browser at once, then at the server; rejects if that fails. With
+     * `signIn` this tab then goes to the provider's own logout, where there is one, and comes back to `defaultReturnPath`.
+     */
     logout(): Promise<void>;
+    /**
+     * Leaves the page for a sign-in that ends on `defaultReturnPath`; prompt is passed on to the provider (OpenID Connect
+     * Core section 3.1.2.1). Resolves when the page is being left, or `onBeforeRedirect` has kept it.
+     */
+    signIn(options?: {
+        readonly prompt?: 'login' | 'select_account';
+    }): Promise<void>;
     /** To be called after a sign-in: fetches the new user's token. Rejects with a KeyturnError. */
     signedIn(): Promise<void>;
     /** What is going on, without a secret. */

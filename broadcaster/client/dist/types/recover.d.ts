@@ -40,7 +40,11 @@ export interface RecoverParts {
     }>;
     readonly refresh: (trigger: Trigger, used: number) => Promise<Held>;
     readonly stale: () => boolean;
+    /** The page is being left for a sign-in. */
+    readonly leaving: () => unknown;
 }
+/** Whether an error is for the caller, instead of the answer that was refused. */
+export declare const isFinal: (code: string) => boolean;
 /** Whether an answer of this status may be a refusal: 401 and 403, and all that went well where the app has named words. */
 export declare function mayRefuse(status: number, { authWords }: Settings): boolean;
 /**

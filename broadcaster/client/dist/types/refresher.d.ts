@@ -2,6 +2,7 @@ import type { Core } from './core.js';
 import type { Outcome } from './endpoint.js';
 import { KeyturnError } from './errors.js';
 import type { Guard, Trigger } from './guard.js';
+import type { SignIn } from './signin.js';
 import type { Tabs } from './tabs.js';
 import type { Held, Vault } from './vault.js';
 /** Gets new tokens: one attempt at a time in this tab, one fetch at a time in this browser. */
@@ -20,8 +21,8 @@ export interface Refresher {
 }
 /** How a refresh goes, for events, counters and logs. */
 export interface RefreshNews {
-    /** done: a new token; skipped: a sibling had one; blocked: the guard refused. */
-    readonly phase: 'started' | 'waiting' | 'done' | 'skipped' | 'failed' | 'ended' | 'blocked';
+    /** done: a new token; skipped: a sibling had one; blocked: the guard refused; redirecting: the page is being left. */
+    readonly phase: 'started' | 'waiting' | 'done' | 'skipped' | 'failed' | 'ended' | 'blocked' | 'redirecting';
     readonly trigger: Trigger;
     /** The stable reason of a failure. */
     readonly code?: string;
@@ -30,5 +31,5 @@ export interface RefreshNews {
 }
 /** The user whom something was done for is no longer the user. */
 export declare const signedOut: () => KeyturnError;
-/** ask gets a token; told hears the news. */
-export declare function createRefresher(core: Core, vault: Vault, guard: Guard, tabs: Tabs, ask: (hint: string | null, signal: AbortSignal) => Promise<Outcome>, told: (news: RefreshNews, error?: KeyturnError) => void): Refresher;
+/** ask gets a token, signIn a session where none is left; told hears the news. */
+export declare function createRefresher(core: Core, vault: Vault, guard: Guard, tabs: Tabs, signIn: SignIn, ask: (hint: string | null, signal: AbortSignal) => Promise<Outcome>, told: (news: RefreshNews, error?: KeyturnError) => void): Refresher;

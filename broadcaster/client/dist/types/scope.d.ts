@@ -30,12 +30,45 @@ export interface Scope {
     readonly document: Target & {
         readonly visibilityState: string;
         readonly baseURI: string;
+        /** Where the page came from. */
+        readonly referrer?: string;
+        readonly createElement?: (name: 'iframe') => FrameLike;
+        readonly body?: Container | null;
+        readonly documentElement?: Container;
     };
+    /** Needed for sign-in only. */
+    readonly location?: LocationLike;
+    readonly history?: {
+        readonly state: unknown;
+        replaceState(state: unknown, unused: string, url: string): void;
+    };
+    /** Stops a navigation that is under way. */
+    readonly stop?: () => void;
     readonly addEventListener: Target['addEventListener'];
     readonly console: Pick<Console, 'info' | 'warn' | 'debug'>;
 }
 export interface Target {
-    addEventListener(name: string, job: (event: any) => void): void;
+    addEventListener(name: string, job: (event: any) => void, options?: {
+        signal?: AbortSignal;
+        once?: boolean;
+    }): void;
+}
+export interface LocationLike {
+    readonly origin: string;
+    readonly pathname: string;
+    readonly search: string;
+    readonly hash: string;
+    assign(url: string): void;
+    replace(url: string): void;
+}
+/** A frame within the page. */
+export interface FrameLike {
+    readonly contentWindow: object | null;
+    onload: ((event: any) => void) | null;
+    remove(): void;
+}
+interface Container {
+    append(frame: any): void;
 }
 export interface SocketLike {
     onopen: ((event: any) => void) | null;
@@ -61,3 +94,4 @@ export interface StorageLike {
     setItem(key: string, value: string): void;
     removeItem(key: string): void;
 }
+export {};

@@ -1,5 +1,7 @@
 import type { AnalyticsReport } from './analytics.js';
 import type { AppToken } from './endpoint.js';
+import type { Redirect } from './redirect.js';
+import type { SignInMode } from './signin.js';
 import type { RefreshOn403 } from './verdict.js';
 /**
  * What may change while the client runs. It lives in the memory of this tab: a reload returns to what the page
@@ -8,8 +10,8 @@ import type { RefreshOn403 } from './verdict.js';
 export interface Settings {
     /** The app's own source of the current token; null when nobody is signed in. */
     readonly getToken: (() => Promise<string | null> | string | null) | null;
-    /** The app's own way to a new token. */
-    readonly refresh: (() => Promise<string | AppToken>) | null;
+    /** The app's own way to a new token; null when only a sign-in helps. */
+    readonly refresh: (() => Promise<string | AppToken | null>) | null;
     /** Gets one report for each thing that happened; nothing in it names a user. */
     readonly analytics: ((report: AnalyticsReport) => void) | null;
     /** False: no refresh after a failure, nor for a turned key; asked for and at the end of a token's life it goes on. */
@@ -38,6 +40,15 @@ export interface Settings {
     readonly provider: string;
     /** Audience to ask a token for; '' leaves it to the server. */
     readonly audience: string;
+    /** How people are signed in again when their session is over. */
+    readonly signIn: SignInMode;
+    /**
+     * Called before the page is left for a sign-in, to save drafts: a promise is waited for, 5 s at most. false keeps the
+     * user here; so does an error, unless the user has asked to go.
+     */
+    readonly onBeforeRedirect: ((redirect: Redirect) => Promise<unknown> | unknown) | null;
+    /** How long the callback page shows where it leads before it goes there, in ms; at most ten seconds. */
+    readonly callbackDelayMs: number;
     /** Whom a user can turn to. */
     readonly contact: {
         readonly text: string;

@@ -26,6 +26,8 @@ export type Bearer = 'refresh' | 'app' | 'sibling';
 /** Token in memory, nowhere else. */
 export interface Vault {
     held(): Held | null;
+    /** Whose token it is, or was before it was dropped; null when nobody is signed in. */
+    who(): Claims | null;
     /** Changes whenever the user may have changed: logout, end of session, another subject. */
     login(): number;
     /** Life left in ms, by elapsed time; Infinity where nobody told, 0 without a token. */

@@ -1,13 +1,26 @@
 import {
-  KeyturnError,
   attach,
-  createCore,
   createRecover,
-  isStream,
+  isFinal,
+  isStream
+} from "./shared-YXNQCS5B.js";
+import {
+  askApp,
+  askEndpoint,
+  createGuard,
+  createRefresher,
+  createSignIn,
+  placeKeys,
+  signedOut
+} from "./shared-OU3TIYYE.js";
+import {
+  createCore,
   jittered,
-  readProblem,
   until
-} from "./shared-7GSOKCYN.js";
+} from "./shared-MMZBY3BK.js";
+import {
+  KeyturnError
+} from "./shared-OMCUL2HY.js";
 import {
   insides
 } from "./shared-FJSELP7O.js";
@@ -305,41 +318,6 @@ function step(before, [on, id = 0, argument], roll) {
   return [m, effects];
 }
 
-// src/endpoint.ts
-function outcome(token, expiresIn, body) {
-  const told2 = fit({ expiresIn: "number?", key: "text?", kid: "text?" }, { ...body, expiresIn });
-  if (!told2 || !readToken(token)) return { code: "unreadable_token" };
-  const { key, kid } = told2;
-  return { answer: { token, key, kid, ttlMs: told2.expiresIn && told2.expiresIn * 1e3 } };
-}
-async function askEndpoint(send, url, hint2, signal) {
-  const response = await send(url, {
-    method: "POST",
-    credentials: "include",
-    cache: "no-store",
-    headers: hint2 ? { authorization: `Bearer ${hint2}` } : {},
-    signal
-  });
-  const { status } = response;
-  if (response.ok) {
-    const body = await response.json();
-    return outcome(body.access_token, body.expires_in, body);
-  }
-  const { code, retryAfterMs } = await readProblem(response);
-  return {
-    code: code || `status_${status}`,
-    retryAfterMs,
-    ended: status === 401,
-    busy: status === 429,
-    lasting: status < 500
-  };
-}
-async function askApp(refresh) {
-  const given = await refresh();
-  if (given === null) return { code: "session_missing", ended: true };
-  return typeof given === "string" ? outcome(given, null, {}) : outcome(given?.token, given?.expiresIn, given);
-}
-
 // src/episodes.ts
 var untold = {
   episode: { id: 0, phase: "over", noticeable: false, failures: 0, outdated: false, code: "", message: "" },
@@ -411,6 +389,7 @@ function told(before, h) {
         case "blocked":
           return awaited.test(h.trigger) ? go("failed", !live) : before;
         case "started":
+        case "redirecting":
           return before;
       }
     case "outdated":
@@ -436,68 +415,6 @@ function createEvents() {
         }
       }
     }
-  };
-}
-
-// src/guard.ts
-var ofFailure = (trigger) => /^(40|so)/.test(trigger);
-var ofNews = (trigger) => /^(ev|cl)/.test(trigger);
-var budget = 3;
-var windowMs = 3e5;
-var restMs = 8e3;
-var forgetMs = 6e4;
-var breakAfter = 2;
-function createGuard(core, ring, auto) {
-  const budgetKey = `keyturn:budget:${ring}`;
-  const claimsKey = `keyturn:403:${ring}`;
-  const silenceKey = `keyturn:silence:${ring}`;
-  let refusals = 0;
-  let last = 0;
-  let openUntil = 0;
-  const open = () => core.now() < openUntil;
-  const silence = () => {
-    const [times = 0, until2 = 0] = core.read("localStorage", silenceKey).split(" ").map(Number);
-    const leftMs = until2 - core.wall();
-    return Math.abs(leftMs) <= forgetMs ? [times, leftMs] : [0, 0];
-  };
-  return {
-    open,
-    silence,
-    asked(answered, atLeastMs) {
-      let note = "";
-      if (!answered) {
-        const times = silence()[0] + 1;
-        const ownMs = (1 + core.roll()) * Math.min(restMs / 2, 500 * 2 ** times);
-        note = `${times} ${core.wall() + Math.min(Math.max(ownMs, atLeastMs ?? 0), forgetMs)}`;
-      }
-      core.write("localStorage", silenceKey, note);
-    },
-    admit(trigger) {
-      if ((ofFailure(trigger) || ofNews(trigger)) && !auto()) {
-        throw new KeyturnError("auto_refresh_off", "automatic refresh is off (autoRefreshOnError): refresh by hand");
-      }
-      if (!ofFailure(trigger)) return () => {
-      };
-      if (open()) throw new KeyturnError("breaker_open", "new tokens are being refused: no refresh for five minutes");
-      const wall = core.wall();
-      const spent = core.read("localStorage", budgetKey).split(" ").filter((at) => +at > wall - windowMs && +at <= wall);
-      if (spent.length >= budget) throw new KeyturnError("budget_spent", "three refreshes after failures within five minutes: no more for now");
-      core.write("localStorage", budgetKey, [...spent, wall].join(" "));
-      return () => core.write("localStorage", budgetKey, core.read("localStorage", budgetKey).split(" ").filter((at) => +at !== wall).join(" "));
-    },
-    refused(generation) {
-      if (generation !== last && ++refusals >= breakAfter) openUntil = core.now() + windowMs;
-      last = generation;
-    },
-    accepted() {
-      refusals = openUntil = 0;
-    },
-    renew() {
-      openUntil = 0;
-      refusals = Math.min(refusals, breakAfter - 1);
-    },
-    spentOn: (digest) => core.read("sessionStorage", claimsKey) === digest,
-    spend: (digest) => core.write("sessionStorage", claimsKey, digest)
   };
 }
 
@@ -543,8 +460,8 @@ function parseOrigins(list, base) {
   });
 }
 var beside = ["", "login", "logout", "callback", "config-status"];
-function authEndpoints(refreshUrl, logoutUrl) {
-  return [refreshUrl, logoutUrl, ...beside.map((name2) => new URL(name2, refreshUrl).href)].map(bare);
+function authEndpoints(refreshUrl, ...more) {
+  return [refreshUrl, ...more, ...beside.map((name2) => new URL(name2, refreshUrl).href)].map(bare);
 }
 function bare(url) {
   return url.replace(/[?#].*/s, "");
@@ -639,11 +556,11 @@ function createPlanner(core, vault, browserId, refresh, planned, gaveUp, auto) {
       arm();
       return adopted;
     },
-    claims({ afterMs, windowMs: windowMs2 }) {
+    claims({ afterMs, windowMs }) {
       claimsAt = now();
       const earliest = claimsAt + afterMs;
       if (claimsSlot === null || claimsSlot < earliest) {
-        claimsSlot = earliest + place(browserId, "claims") * windowMs2;
+        claimsSlot = earliest + place(browserId, "claims") * windowMs;
         planned("claims", claimsSlot - now());
       }
       arm();
@@ -679,121 +596,6 @@ function createPlanner(core, vault, browserId, refresh, planned, gaveUp, auto) {
   };
 }
 
-// src/refresher.ts
-var fetchMs = 1e4;
-var attempts = 3;
-var wished = (trigger) => /^(ma|si)/.test(trigger);
-var signedOut = () => new KeyturnError("signed_out", "the user has signed out");
-function createRefresher(core, vault, guard, tabs, ask, told2) {
-  let flight = null;
-  let life = new AbortController();
-  let grip = new AbortController();
-  let asleep = null;
-  let wake;
-  let pressed = false;
-  let hurry;
-  const newer = (used) => {
-    const held = vault.held();
-    return held && held.generation > used && vault.leftMs() > 0 ? held : null;
-  };
-  const fly = async (trigger, used) => {
-    const { signal } = life;
-    const [before] = guard.silence();
-    let takeBack;
-    let asked = false;
-    const inVain = (times) => times > before && times >= attempts;
-    const fail = (phase, reason, error) => {
-      told2({ phase, trigger, code: reason }, error);
-      throw error;
-    };
-    const attempt = (hold) => async () => {
-      await tabs.ask(hold);
-      signal.throwIfAborted();
-      const there = newer(used);
-      if (there) return there;
-      const [times, leftMs] = guard.silence();
-      if (!pressed && (leftMs > 0 || inVain(times))) return null;
-      takeBack ??= guard.admit(trigger);
-      if (!asked) told2({ phase: "started", trigger });
-      asked = true;
-      pressed = false;
-      const held = vault.held();
-      const patient = held && vault.leftMs() > 0 && !ofFailure(trigger);
-      const askedAt = core.wall();
-      const got = await core.within(fetchMs, hold, (inner) => ask(patient ? held.token : null, inner));
-      const taken = got.answer && !signal.aborted && vault.take(got.answer, askedAt, "refresh");
-      if (taken) tabs.share(taken);
-      return taken || got;
-    };
-    for (; ; ) {
-      await asleep;
-      signal.throwIfAborted();
-      const hold = AbortSignal.any([grip.signal, signal]);
-      let got;
-      try {
-        got = await tabs.exclusively(hold, attempt(hold));
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof KeyturnError) fail("blocked", error.code, error);
-        if (asleep) continue;
-        got = { code: "network" };
-      }
-      signal.throwIfAborted();
-      if (got && "claims" in got) {
-        guard.asked(true);
-        told2({ phase: asked ? "done" : "skipped", trigger });
-        return got;
-      }
-      const { code = "network", ended, busy: busy2, lasting, retryAfterMs } = got ?? {};
-      if (got) guard.asked(!!(ended || busy2 || lasting), retryAfterMs);
-      if (ended) fail("ended", code, new KeyturnError("session_ended", `the session is over (${code}): sign in again`));
-      const [times, leftMs] = guard.silence();
-      if (!busy2 && (lasting || (got ? times >= attempts : inVain(times)))) {
-        if (!lasting) takeBack?.();
-        fail("failed", code, new KeyturnError("refresh_failed", `refresh token: the endpoint answered ${code}`));
-      }
-      const waitMs = busy2 ? (retryAfterMs || 1e3) * (1 + core.roll() / 2) : leftMs;
-      told2({ phase: "waiting", trigger, waitMs });
-      const pause = core.pause(waitMs, signal);
-      await (busy2 ? pause : Promise.race([pause, new Promise((resolve) => hurry = resolve)]));
-    }
-  };
-  return {
-    async refresh(trigger, used = vault.held()?.generation ?? 0) {
-      if (ofFailure(trigger) && vault.signedOut()) throw signedOut();
-      if (wished(trigger)) {
-        pressed = true;
-        hurry?.();
-      }
-      for (; ; ) {
-        const there = newer(used);
-        if (there) return there;
-        const mine = flight ??= fly(trigger, used);
-        try {
-          const got = await mine;
-          if (got.generation > used) return got;
-        } finally {
-          if (flight === mine) flight = null;
-        }
-      }
-    },
-    cancel() {
-      life.abort(signedOut());
-      life = new AbortController();
-      flight = null;
-    },
-    suspend() {
-      asleep ??= new Promise((resolve) => wake = resolve);
-      grip.abort();
-      grip = new AbortController();
-    },
-    resume() {
-      asleep = null;
-      wake?.();
-    }
-  };
-}
-
 // src/settings.ts
 var defaults = {
   getToken: null,
@@ -812,6 +614,9 @@ var defaults = {
   basePath: "/ui/",
   provider: "",
   audience: "",
+  signIn: "off",
+  onBeforeRedirect: null,
+  callbackDelayMs: 0,
   contact: null,
   language: "",
   authWords: null
@@ -821,11 +626,13 @@ var ranges = {
   maxRetries: [0, 10],
   refreshThreshold: [0, 36e5],
   cacheTimeout: [1e3, 864e5],
-  successDismissMs: [500, 6e4]
+  successDismissMs: [500, 6e4],
+  callbackDelayMs: [0, 1e4]
 };
 var texts = {
   refreshOn403: /^(once|ifStale|never)$/,
   notifyOnSuccess: /^(auto|always|never)$/,
+  signIn: /^(off|silent|auto|redirect)$/,
   defaultReturnPath: /^\/(?![/\\])/,
   basePath: /^\/(?![/\\])(.*\/)?$/
 };
@@ -1055,6 +862,7 @@ function createVault(core, changed) {
   const leftMs = () => held ? held.receivedAt + (held.ttlMs ?? Infinity) - core.now() : 0;
   return {
     held: () => held,
+    who: () => last && last.claims,
     login: () => login,
     forgotten: () => forgotten,
     signedOut: () => out,
@@ -1118,11 +926,12 @@ function createKeyturn(options = {}, scope = globalThis) {
   const url = (written, usual, from = base) => new URL(written ?? usual, from).href;
   const refreshUrl = url(options.refreshUrl, "/auth/refresh");
   const logoutUrl = url(options.logoutUrl, "logout", refreshUrl);
+  const loginUrl = url(options.loginUrl, "login", refreshUrl);
   const streamUrl = new URL(options.streamUrl ?? "/v1/stream", base);
   streamUrl.protocol = streamUrl.protocol.replace("http", "ws");
   if (ring) streamUrl.searchParams.set("ring", ring);
   const origins = parseOrigins(options.origins ?? "self", base);
-  const untouched = authEndpoints(refreshUrl, logoutUrl);
+  const untouched = authEndpoints(refreshUrl, logoutUrl, loginUrl);
   let settings = configured(defaults, options.settings ?? {});
   const send = scope.fetch.bind(scope);
   const core = createCore(scope);
@@ -1143,6 +952,8 @@ function createKeyturn(options = {}, scope = globalThis) {
   const browserId = core.read("localStorage", "keyturn:browser") || `${core.roll()}${core.roll()}`;
   core.write("localStorage", "keyturn:browser", browserId);
   let login = 0;
+  let arrived = false;
+  const arriving = () => !arrived && settings.signIn !== "off" && scope.location.origin + scope.location.pathname === signIn.callback();
   const report = (what) => emit("report", what);
   on("report", (what) => settings.analytics?.(what));
   const happen = (happening) => {
@@ -1174,8 +985,9 @@ function createKeyturn(options = {}, scope = globalThis) {
   });
   const left = (code) => {
     refresher.cancel();
+    signIn.cancel();
     guard.spend("");
-    for (const place2 of ["postLoginUrl", "postRefreshUrl"]) core.write("sessionStorage", place2, "");
+    for (const key of placeKeys) core.write("sessionStorage", key, "");
     if (code === "signed_out") happen({ what: "left" });
     emit("sessionended", { code });
   };
@@ -1189,10 +1001,7 @@ function createKeyturn(options = {}, scope = globalThis) {
     log("JWT adopted from another tab");
     happen({ what: "refresh", phase: "skipped", trigger: "event", sound: !planner.stale() });
   }, () => left("signed_out"));
-  const refresher = createRefresher(core, vault, guard, tabs, (hint2, signal) => {
-    const own = settings.refresh ?? settings.getToken;
-    return own ? until(signal, askApp(own)) : askEndpoint(send, refreshUrl, hint2, signal);
-  }, (news, error) => {
+  const heard = (news, error) => {
     const { phase, trigger, code = null } = news;
     count(`${trigger}.${phase}`);
     report({ what: "refresh", trigger, phase });
@@ -1206,9 +1015,9 @@ function createKeyturn(options = {}, scope = globalThis) {
       core.write("sessionStorage", hintKey, "");
     }
     if (phase === "waiting") debug(`JWT refresh (${trigger}) again in ${news.waitMs} ms`);
-    const held = vault.held();
+    const known = vault.who();
     const sound = vault.leftMs() > lastMomentMs && !(phase === "done" && planner.stale());
-    const lost = error && (held || phase !== "ended");
+    const lost = error && (known || phase !== "ended");
     if (lost) {
       log(`JWT refresh (${trigger}): ${error.message}`);
       if (phase !== "blocked") {
@@ -1221,8 +1030,24 @@ function createKeyturn(options = {}, scope = globalThis) {
       connection.failed(code);
       emit("failed", { trigger, code: error.code, reason: code });
     }
-    if (phase === "ended") leave(code, !!held);
-  });
+    if (phase === "ended") leave(code, !!known);
+  };
+  const own = () => settings.refresh ?? settings.getToken;
+  const signIn = createSignIn(
+    core,
+    vault,
+    guard,
+    ring,
+    loginUrl,
+    () => settings,
+    () => !!(options.manual || own() || arriving()),
+    log,
+    (trigger, error) => heard({ phase: "failed", trigger, code: "redirect_stuck" }, error)
+  );
+  const refresher = createRefresher(core, vault, guard, tabs, signIn, (hint2, signal) => {
+    const app = own();
+    return app ? until(signal, askApp(app)) : askEndpoint(send, refreshUrl, hint2, signal);
+  }, heard);
   const { refresh } = refresher;
   const planner = createPlanner(
     core,
@@ -1292,7 +1117,7 @@ function createKeyturn(options = {}, scope = globalThis) {
     const { getToken, cacheTimeout } = settings;
     const leftMs = held && held.ttlMs === null ? held.receivedAt + cacheTimeout - core.now() : vault.leftMs();
     const soon = Math.min(settings.refreshThreshold, (held?.ttlMs ?? cacheTimeout) / 2);
-    const helpless = options.manual && !settings.refresh && !getToken;
+    const helpless = options.manual && !settings.refresh && !getToken || !held && arriving();
     const enough = held && leftMs >= (patient ? soon : lastMomentMs);
     if (enough && leftMs < soon) planner.soon();
     if (enough || helpless || !held && (getToken || vault.signedOut())) return { held, sound: true };
@@ -1303,7 +1128,7 @@ function createKeyturn(options = {}, scope = globalThis) {
       return { held: fresh, sound: true };
     } catch (error) {
       const code = error instanceof KeyturnError && error.code;
-      if (!code || code === "signed_out") throw error;
+      if (!code || code === "signed_out" || isFinal(code)) throw error;
       return { held: vault.held(), sound: code === "session_ended" || vault.leftMs() > 0 };
     }
   };
@@ -1340,16 +1165,28 @@ function createKeyturn(options = {}, scope = globalThis) {
       refresh,
       settings: () => settings,
       stale: planner.stale,
+      leaving: signIn.leaving,
       protects: (to) => origins.includes(to.origin) && !untouched.includes(bare(to.href))
     }),
     async logout() {
       leave("signed_out");
       if (options.manual) return;
-      const { ok, status } = await send(logoutUrl, { method: "POST", credentials: "include", keepalive: true });
+      const ask = (at) => send(at, { method: "POST", credentials: "include", keepalive: true });
+      const to = new URL(logoutUrl);
+      if (settings.signIn !== "off") to.searchParams.set("post_logout_redirect_uri", scope.location.origin + settings.defaultReturnPath);
+      let answer = await ask(to.href);
+      if (answer.status === 400) answer = await ask(logoutUrl);
+      const { ok, status } = answer;
+      if (status === 200 && settings.signIn !== "off") {
+        const { logoutUrl: next } = await answer.json();
+        if (/^https?:/.test(next) && !vault.held()) scope.location.assign(next);
+      }
       if (!ok) throw new KeyturnError("logout_failed", `log out: the server answered ${status}, the session may still live`);
     },
+    signIn: ({ prompt } = {}) => signIn.begin(prompt),
     async signedIn() {
       refresher.cancel();
+      signIn.cancel();
       guard.spend("");
       guard.renew();
       connection.dispatch(15 /* restart */);
@@ -1386,11 +1223,25 @@ function createKeyturn(options = {}, scope = globalThis) {
     vault,
     send,
     refreshUrl,
+    loginUrl,
     ring,
     log,
     count,
     report,
     refresh,
+    signIn,
+    arriving,
+    arrive(answer, askedAt, anew) {
+      arrived = true;
+      refresher.cancel();
+      if (anew) {
+        guard.spend("");
+        guard.renew();
+      }
+      const taken = answer && vault.take(answer, askedAt, "refresh");
+      if (taken) tabs.share(taken);
+      return !!taken;
+    },
     stale: planner.stale,
     clear() {
       vault.drop();

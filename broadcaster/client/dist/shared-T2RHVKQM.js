@@ -140,7 +140,7 @@ async function checkConfiguration(keyturn, { core, vault, send, refreshUrl, ring
 
 // src/config.ts
 function shown(settings) {
-  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, /^(getToken|refresh|analytics)$/.test(name) ? !!value : structuredClone(value)]));
+  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, /^(getToken|refresh|analytics|onBeforeRedirect)$/.test(name) ? !!value : structuredClone(value)]));
 }
 
 // src/stats.ts
@@ -345,6 +345,7 @@ function createManager(keyturn, { check = true } = {}) {
       inside.report({ what: "notice" });
     }
   });
+  insides().set(manager, inside);
   log("✅ DynamicAuthManager initialized successfully");
   return manager;
 }

@@ -510,5 +510,6 @@ function mountNotice(manager, options = {}, page = document) {
 }
 
 export {
+  watchUnsaved,
   mountNotice
 };

@@ -1,0 +1,190 @@
+import {
+  expired,
+  goodPlace,
+  granted,
+  placeKeys,
+  signedOut,
+  wantsUser
+} from "./shared-OU3TIYYE.js";
+import {
+  readProblem
+} from "./shared-MMZBY3BK.js";
+import {
+  KeyturnError
+} from "./shared-OMCUL2HY.js";
+import {
+  insides
+} from "./shared-FJSELP7O.js";
+import {
+  plain
+} from "./shared-FPVI63QI.js";
+
+// src/callbackview.ts
+var style = `
+:host{all:initial;display:grid;place-items:center;box-sizing:border-box;padding:16px;min-height:12em;color-scheme:light dark;font:16px/1.5 var(--keyturn-font,system-ui,sans-serif);--bg:var(--keyturn-bg,light-dark(#fff,#1f2126));--fg:var(--keyturn-fg,light-dark(#1b1d22,#eceef2));--accent:var(--keyturn-accent,light-dark(#0b57d0,#a8c7fa));--danger:var(--keyturn-danger,light-dark(#b3261e,#ff9c93));color:var(--fg);background:var(--bg)}
+:host([whole]){position:fixed;inset:0;z-index:2147483646;overflow:auto}
+*{box-sizing:border-box;margin:0}
+[role=status]:not(:empty){display:flex;align-items:center;gap:12px}
+[role=status]:not(:empty)::before{content:"";flex:none;width:24px;height:24px;border:3px solid var(--accent);border-inline-end-color:#0000;border-radius:50%}
+section{max-width:480px;width:100%;padding:20px 24px;border:1px solid color-mix(in srgb,var(--fg) 25%,var(--bg));border-inline-start:5px solid var(--danger);border-radius:var(--keyturn-radius,8px);overflow-wrap:anywhere}
+h1{font-size:20px;font-weight:600}
+p{margin-block:8px 16px}
+a{display:inline-block;padding:6px 0;color:var(--accent)}
+:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
+@media (prefers-reduced-motion:no-preference){[role=status]:not(:empty)::before{animation:s 1s linear infinite}}
+@keyframes s{to{rotate:1turn}}
+@media (max-width:30rem){section{padding:16px}}`;
+var settleMs = 100;
+function createCallbackView(page, element) {
+  const { defaultView: win } = page;
+  const tag = "keyturn-callback";
+  if (!win.customElements.get(tag)) win.customElements.define(tag, class extends win.HTMLElement {
+  });
+  const make = (name, props, ...inner) => {
+    const made = Object.assign(page.createElement(name), props);
+    made.append(...inner);
+    return made;
+  };
+  const host = page.createElement(tag);
+  Object.assign(host, { lang: "en", dir: "ltr" });
+  host.toggleAttribute("whole", !element);
+  const root = host.attachShadow({ mode: "open" });
+  const sheet = new win.CSSStyleSheet();
+  sheet.replaceSync(style);
+  root.adoptedStyleSheets = [sheet];
+  const status = make("div", { role: "status" });
+  const alert = make("div", { role: "alert" });
+  root.append(status, alert);
+  (element ?? page.body ?? page.documentElement).append(host);
+  return {
+    busy: () => void setTimeout(() => {
+      if (!alert.firstChild) status.textContent = "Signing you in...";
+    }, settleMs),
+    fail(detail, login) {
+      status.textContent = "";
+      alert.replaceChildren(make(
+        "section",
+        {},
+        make("h1", {}, "Authentication Error"),
+        make("p", {}, detail),
+        make("a", { href: login }, "Return to login")
+      ));
+    }
+  };
+}
+
+// src/callback.ts
+var none = "No authorization token received";
+var readMs = 2e3;
+var exchangeMs = 2e4;
+function readArrival(search, tokenInUrl = false) {
+  const query = new URLSearchParams(search);
+  const get = (name) => query.get(name) ?? "";
+  const refresh = get("refresh") === "true";
+  const fail = (detail, hint) => ({ refresh, what: "fail", detail, ...hint && { hint } });
+  if (query.has("error")) {
+    if (refresh && wantsUser.test(get("error"))) return { refresh, what: "expired" };
+    return fail(`OAuth error: ${/^[\w.-]{1,64}$/.exec(get("error"))?.[0] ?? "unknown"}`);
+  }
+  if (query.has("code")) {
+    if (!get("state")) return fail("Missing state parameter");
+    const passed = new URLSearchParams(["code", "state", "iss"].filter((name) => query.has(name)).map((name) => [name, get(name)]));
+    return { refresh, what: "exchange", query: `${passed}` };
+  }
+  if (!query.has("token")) return { refresh, what: "fetch" };
+  return tokenInUrl ? { refresh, what: "token", token: get("token") } : fail(none, "a token in the address is not taken: addresses end up in histories and logs; tokenInUrl: true of handleCallback takes it");
+}
+function handleCallback(keyturn, options = {}, page = document) {
+  const inside = insides().get(keyturn);
+  if (!inside) throw new TypeError("handle callback: this is no client: pass what createKeyturn returned, or window.keyturn");
+  const { core, vault, send, refreshUrl, settings, signIn } = inside;
+  const { scope, read, write, wall } = core;
+  const { origin, pathname, search } = scope.location;
+  const log = (line) => inside.log(`[Callback] ${line}`);
+  const { element, delayMs = settings().callbackDelayMs, tokenInUrl, navigate = (path) => scope.location.replace(path) } = options;
+  const arrival = readArrival(search, tokenInUrl);
+  const { what } = arrival;
+  let { refresh } = arrival;
+  scope.history.replaceState(scope.history.state, "", pathname + (refresh ? "?refresh=true" : ""));
+  const view = element === null ? null : createCallbackView(page, element);
+  const target = (used) => {
+    const { defaultReturnPath } = settings();
+    if (!refresh) return { path: defaultReturnPath, kept: false };
+    const routes = [signIn.callback(), signIn.address(false)];
+    const found = placeKeys.map((key) => goodPlace(read("sessionStorage", key), origin, routes)).find(Boolean);
+    if (used) for (const key of placeKeys) write("sessionStorage", key, "");
+    return { path: found ?? defaultReturnPath, kept: !!found };
+  };
+  const exchange = async (query) => {
+    log("Exchanging code for token, calling /auth/callback...");
+    const askedAt = wall();
+    const login = vault.login();
+    const outcome = await core.within(exchangeMs, new AbortController().signal, async (signal) => {
+      const response = await send(new URL(`callback?${query}`, refreshUrl).href, {
+        credentials: "include",
+        cache: "no-store",
+        headers: { accept: "application/json" },
+        signal
+      });
+      log(`Response status: ${response.status}`);
+      if (!response.ok) throw new Error((await readProblem(response)).message || `Token exchange failed: ${response.status}`);
+      const body = await response.json();
+      refresh ||= body.refresh === true;
+      return granted(body);
+    });
+    if (vault.login() !== login) {
+      await keyturn.logout().catch(() => {
+      });
+      throw signedOut();
+    }
+    if (!outcome.answer || !inside.arrive(outcome.answer, askedAt, !refresh)) throw new Error(none);
+  };
+  const fetched = async () => {
+    inside.arrive(null, 0, !refresh);
+    try {
+      await (refresh ? inside.refresh("signin") : keyturn.signedIn());
+    } catch (error) {
+      throw error instanceof KeyturnError && error.code === "session_ended" ? new Error(none) : error;
+    }
+  };
+  const run = async () => {
+    if (arrival.what === "fail") {
+      if (arrival.hint) log(`JWT: ${arrival.hint}`);
+      throw new Error(arrival.detail);
+    }
+    if (arrival.what === "expired") throw new Error(expired);
+    if (arrival.what === "exchange") await exchange(arrival.query);
+    else if (arrival.what === "fetch") await fetched();
+    else if (!inside.arrive({ token: arrival.token, key: null, kid: null, ttlMs: null }, wall(), !refresh)) throw new Error(none);
+    if (delayMs) {
+      const s = delayMs / 1e3;
+      log(`Will redirect to ${target(false).path} in ${s} second${s === 1 ? "" : "s"} (or enable "Preserve log" in DevTools)`);
+      await core.pause(delayMs);
+    }
+    const { path, kept } = target(true);
+    log(!refresh ? "Normal login, redirecting to reports" : kept ? `Token refreshed, returning to: ${path}` : "Token refreshed, location lost, using default");
+    log(`Redirecting to ${path}`);
+    if (delayMs) log(`NOW redirecting to ${path}`);
+    navigate(path);
+    return path;
+  };
+  view?.busy();
+  return run().catch(async (error) => {
+    const detail = plain(error?.message || error);
+    view?.fail(detail, signIn.address(false));
+    if (what !== "expired") {
+      log(`JWT sign-in: ${detail}`);
+      return null;
+    }
+    for (const key of placeKeys) write("sessionStorage", key, "");
+    log("Silent refresh failed (OIDC session expired), redirecting to login");
+    await core.pause(readMs);
+    scope.location.assign(signIn.address(false));
+    return null;
+  });
+}
+
+export {
+  readArrival,
+  handleCallback
+};

@@ -1,0 +1,216 @@
+import type { Core } from './core'
+import { KeyturnError } from './errors'
+import type { Guard, Trigger } from './guard'
+import { wished } from './guard'
+import { segment } from './jwt'
+import type { Redirect } from './redirect'
+import { createRedirector } from './redirect'
+import type { RefreshNews } from './refresher'
+import { placeKeys } from './returnpath'
+import type { Settings } from './settings'
+import { askFrame } from './silentframe'
+import type { Vault } from './vault'
+
+/**
+ * How people are signed in again when their session is over: `off` by the app alone; `silent` in a hidden frame, never
+ * by leaving the page; `auto` in a hidden frame, and as the last resort by leaving the page; `redirect` by leaving the
+ * page, also after a 403, for servers whose roles come with a sign-in only.
+ */
+export type SignInMode = 'off' | 'silent' | 'auto' | 'redirect'
+
+/** What is known when the refresh endpoint has said that the session is over. */
+export interface Standing {
+  readonly mode: SignInMode
+  readonly trigger: Trigger
+  /** This page held a token: somebody was signed in, and has not signed out. */
+  readonly known: boolean
+  readonly visible: boolean
+  /** What the hidden frame said: `ok` though the session is still over, `blocked`, a reason, or null when there was none. */
+  readonly said: string | null
+  /** This tab has been sent to sign-in within the last five minutes. */
+  readonly recent: boolean
+}
+
+export const enum Way {
+  /** The session is over, and that is all. */
+  over,
+  /** The provider wants to see the user, who has to be told. */
+  refused,
+  /** The provider is down: later. */
+  wait,
+  /** The sign-in is set up wrongly: say so. */
+  mend,
+  /** Nobody waits for it: when somebody does. */
+  later,
+  redirect,
+}
+
+/** Reasons of a provider that wants to see the user (OpenID Connect Core section 3.1.2.6), and keyturn's own for another user. */
+export const wantsUser = /^((login|interaction|consent|account_selection)_required|account_changed)$/
+
+/**
+ * The next step after a session that is over. A provider that does not know its user in a frame may know them well:
+ * browsers keep cookies from frames of other sites. So where pages may be left it is asked again by leaving the page. Pure.
+ */
+export function nextWay({ mode, trigger, known, visible, said, recent }: Standing): Way {
+  if (mode === 'off' || !known) return Way.over
+  const refused = wantsUser.test(said ?? '')
+  if (said && !refused && !/^(ok|blocked)$/.test(said)) return /^(provider_unavailable|signin_busy)$/.test(said) ? Way.wait : Way.mend
+  const over = refused ? Way.refused : Way.over
+  if (mode === 'silent') return over
+  if (!/^4/.test(trigger) && !wished(trigger) && !(trigger === 'expiry' && visible)) return Way.later
+  return recent ? over : Way.redirect
+}
+
+/** How a refresh ends whose session is over. */
+export interface Ending {
+  readonly news: RefreshNews
+  /** For people; none when nothing has failed. */
+  readonly error?: KeyturnError
+  /** For callers. */
+  readonly thrown: KeyturnError
+  /** To be done once all of that is told. */
+  readonly after?: () => void
+}
+
+/** Signs people in again, step by step. */
+export interface SignIn {
+  readonly leaving: () => KeyturnError | null
+  /** Whether the session need not be asked first. */
+  direct(trigger: Trigger): boolean
+  /** What a hidden frame says; null where none is wanted. */
+  frame(signal: AbortSignal): Promise<string | null>
+  /** The session is over, for this reason of the server's; said: by the frame. */
+  end(trigger: Trigger, code: string, said: string | null, signal: AbortSignal): Promise<Ending>
+  /** Goes to the sign-in of whoever wants to; resolves once the page is being left, or the app has said no. */
+  begin(prompt?: string): Promise<void>
+  /** The address of sign-in. marker: for a refresh. */
+  address(marker: boolean, more?: Readonly<Record<string, string>>): string
+  /** The page that sign-in comes back to. */
+  callback(): string
+  /** The user is gone, or another one is there. */
+  cancel(): void
+}
+
+/** A tab is not sent to sign-in more often by itself. */
+const againMs = 300_000
+
+/** What a user is told whom the provider wants to see. */
+export const expired = 'Your authentication session has expired. Please log in again.'
+
+/** stuck hears that the page could not be left; off: sign-in is not this client's, or is just being handled. */
+export function createSignIn(
+  core: Core, vault: Vault, guard: Guard, ring: string, loginUrl: string,
+  settings: () => Settings, off: () => boolean, log: (line: string) => void, stuck: (trigger: Trigger, error: KeyturnError) => void,
+): SignIn {
+  const { scope, read, write, wall } = core
+  const sentKey = `keyturn:sent:${ring}`
+  const redirector = createRedirector(core, () => settings().onBeforeRedirect, log)
+  let life = new AbortController()
+  // The user whose session has ended here; one who wants a new token may be signed in anew.
+  let ended: ReturnType<Vault['who']> = null
+
+  const mode = (): SignInMode => (off() ? 'off' : settings().signIn)
+  const callback = (): string => `${scope.location!.origin}${settings().basePath}callback`
+  const address = (marker: boolean, more = {}): string => {
+    const { provider, audience } = settings()
+    const who = vault.who() ?? ended
+    const [payload] = marker ? [segment(vault.held()?.token?.split('.')[1])] : []
+    const url = new URL(loginUrl)
+    const all = {
+      // The provider and the audience that the user has now; the server remembers them as long as the session lives.
+      provider: provider || (/^([\w-]+)\|/.exec(who?.sub ?? '')?.[1] ?? ''),
+      aud: audience || `${[payload?.aud ?? ''].flat()[0]}`,
+      redirect_uri: callback() + (marker ? '?refresh=true' : ''),
+      ...more,
+    }
+    for (const [name, value] of Object.entries(all)) url.searchParams.set(name, value)
+    return url.href
+  }
+
+  /** Leaves the page; false when the app has said no. */
+  const leave = (reason: Redirect['reason'], trigger: Trigger, more = {}, signal = life.signal): Promise<boolean> => {
+    const { pathname, search, hash } = scope.location!
+    const again = reason === 'refresh'
+    return redirector.go({
+      reason, asked: wished(trigger), url: address(again, more),
+      returnTo: again ? pathname + search + hash : settings().defaultReturnPath,
+    }, signal, () => {
+      // A 403 has not had its refresh.
+      if (trigger === '403') guard.spend('')
+      stuck(trigger, new KeyturnError('refresh_failed', 'the page could not be left for the sign-in'))
+    })
+  }
+
+  /** Notes that this tab is about to be sent to sign-in; true when that has been too recently. Calling back takes the note back. */
+  const note = (trigger: Trigger): readonly [recent: boolean, back: () => void] => {
+    const last = read('sessionStorage', sentKey)
+    const now = wall()
+    const kept = write('sessionStorage', sentKey, `${now}`)
+    const age = now - +last
+    // Where nothing can be noted, a page that came from a sign-in just now is not sent to another one. What a 403 has been
+    // refreshed for is noted elsewhere.
+    const recent = kept ? trigger !== '403' && age >= 0 && age < againMs : !!scope.document.referrer?.startsWith(callback())
+    return [recent, () => write('sessionStorage', sentKey, last)]
+  }
+
+  return {
+    callback, address,
+    leaving: redirector.leaving,
+    direct: (trigger) => trigger === '403' && mode() === 'redirect' && !!vault.who(),
+    frame: async (signal) => (/^(silent|auto)$/.test(mode()) && vault.who()
+      ? askFrame(core, address(true, { prompt: 'none', mode: 'frame' }), signal) : null),
+    async end(trigger, code, said, signal) {
+      const visible = scope.document.visibilityState !== 'hidden'
+      const known = !!(vault.who() || (ended && trigger === 'manual'))
+      const standing = { mode: mode(), trigger, known, visible, said, recent: false }
+      const fail = (reason: string, message: string): Ending => {
+        const error = new KeyturnError('refresh_failed', message)
+        return { news: { phase: 'failed', trigger, code: reason }, error, thrown: error }
+      }
+      let way = nextWay(standing)
+      let back: (() => void) | undefined
+      if (way === Way.redirect) {
+        const [recent, undo] = note(trigger)
+        back = undo
+        way = nextWay({ ...standing, recent })
+        if (recent) back()
+      }
+      switch (way) {
+        case Way.redirect:
+          if (await leave('refresh', trigger, said && wantsUser.test(said) ? { prompt: 'none' } : {}, signal)) {
+            return { news: { phase: 'redirecting', trigger }, thrown: redirector.leaving() ?? new KeyturnError('signed_out', 'the user has signed out') }
+          }
+          back!()
+          return fail('redirect_refused', 'the page has unsaved changes: refresh by hand to sign in again')
+        case Way.later:
+          return fail(code, 'the session is over: the next request signs in again')
+        case Way.wait:
+          return fail(said!, `the identity provider does not answer (${said}): it is asked again later`)
+        case Way.mend:
+          log(`JWT sign-in: the server answered ${said}. Fix: check provider and basePath, that its origins name ${scope.location!.origin}, and auth.providers there (keyturn check).`)
+          return fail(said!, `sign-in is set up wrongly: the server answered ${said}`)
+        default: {
+          const who = standing.mode === 'off' ? null : vault.who() ?? ended
+          const error = way === Way.refused ? new KeyturnError('unauthorized', expired)
+            : new KeyturnError('session_ended', `the session is over (${code}): sign in again`)
+          const news: RefreshNews = { phase: 'ended', trigger, code: way === Way.refused ? said! : code }
+          const after = (): void => void (ended = who)
+          if (way !== Way.refused) return { news, error, thrown: error, after }
+          for (const key of placeKeys) write('sessionStorage', key, '')
+          log('[Callback] Silent refresh failed (OIDC session expired)')
+          return { news, error, thrown: new KeyturnError('unauthorized', 'UNAUTHORIZED'), after }
+        }
+      }
+    },
+    async begin(prompt) {
+      await leave('login', 'signin', prompt ? { prompt } : {})
+    },
+    cancel() {
+      ended = null
+      redirector.stay()
+      life.abort()
+      life = new AbortController()
+    },
+  }
+}
