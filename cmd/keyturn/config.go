@@ -115,7 +115,7 @@ type AuthConfig struct {
 	SessionLifetime time.Duration    `cfg:"sessionLifetime" default:"12h" doc:"life of a session from sign-in to its end; never extended"`
 	PublicURL       string           `cfg:"publicURL" doc:"origin under which browsers reach the public listener, as https://auth.example.com; providers send them back to its /auth/callback; needed with providers"`
 	Providers       []ProviderConfig `cfg:"providers" doc:"OpenID providers with which people sign in; the first one where nothing says which"`
-	TokenCookie     bool             `cfg:"tokenCookie" default:"false" doc:"keep tokens from scripts: they travel in the HttpOnly cookie auth_token, and answers hold none"`
+	TokenCookie     bool             `cfg:"tokenCookie" default:"false" doc:"keep tokens from scripts: they travel in the HttpOnly cookie auth_token, and answers hold none; keyturn check says what that takes"`
 	Claims          ClaimsConfig     `cfg:"claims" doc:"where the claims of a subject come from at each refresh"`
 }
 

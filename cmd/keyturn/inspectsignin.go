@@ -21,6 +21,7 @@ func (i *inspection) signin(ctx context.Context, c Config, r RingConfig) {
 	case claimsHook:
 		i.add(admin.LevelOK, "claims", "asked of %s at each refresh", safe(a.Claims.Hook.URL))
 	}
+	i.tokenCookie(c)
 	for _, pc := range a.Providers {
 		p := pc.provider()
 		found, err := p.Discover(ctx)

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
+	"github.com/keyturn/keyturn/auth/signin"
 	"github.com/keyturn/keyturn/broadcaster"
 	"github.com/keyturn/keyturn/broadcaster/natsfeed"
 	"github.com/keyturn/keyturn/watcher/admin"
@@ -195,6 +196,9 @@ func (p *process) newHub() error {
 		r := broadcaster.Ring{Name: name, PerSecond: p.rings[name].config.Refresh.PerSecond}
 		if c.Verify == "local" {
 			r.Verify = p.rings[name]
+		}
+		if p.config.Auth.TokenCookie && name == p.config.Auth.Ring {
+			r.Cookie = signin.TokenCookie
 		}
 		rings = append(rings, r)
 	}

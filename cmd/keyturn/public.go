@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/keyturn/keyturn/auth"
+	"github.com/keyturn/keyturn/auth/signin"
 	"github.com/keyturn/keyturn/broadcaster/client"
 )
 
@@ -18,11 +19,27 @@ func (p *process) publicMux() *http.ServeMux {
 	if p.config.issues() {
 		mux.Handle("/auth/", p.authGate)
 	}
-	mux.Handle("/auth/verify", p.withKeys(func(k *auth.Keyring) http.Handler { return auth.Forward(k, auth.Options{}) }))
+	options := p.cookieOptions()
+	mux.Handle("/auth/verify", p.withKeys(func(k *auth.Keyring) http.Handler { return auth.Forward(k, options) }))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		auth.WriteProblem(w, &auth.Error{Status: http.StatusNotFound, Code: "no_such_route", Description: "no such path on this listener"})
 	})
 	return mux
+}
+
+// cookieOptions lets requests come by the token's cookie where tokens are kept
+// from scripts, from pages of the configured origins and of the public listener's own.
+func (p *process) cookieOptions() auth.Options {
+	if !p.config.Auth.TokenCookie {
+		return auth.Options{}
+	}
+	guard := http.NewCrossOriginProtection()
+	for _, origin := range p.config.Broadcast.Origins {
+		if err := guard.AddTrustedOrigin(origin); err != nil {
+			panic(err) // can't happen: origins have been checked
+		}
+	}
+	return auth.Options{Cookie: signin.TokenCookie, CrossOrigin: guard}
 }
 
 // withKeys serves a handler over the keys of one ring: that of ?ring=, without
