@@ -40,7 +40,7 @@ func (s *demoSignin) register(flags *pflag.FlagSet) {
 	flags.StringVar(&s.clientSecretFile, "client-secret-file", "", "file with the client's secret at that provider; without it a public client")
 	flags.StringVar(&s.claims, "claims", "", "where roles live: file, hook (the demo's own app is asked), idp (the provider) or session (as at sign-in); default file, with --issuer idp")
 	flags.StringVar(&s.mode, "sign-in", "", "what the pages under /ui do when a session is over: off, silent, auto or redirect; default off, with --issuer auto")
-	flags.DurationVar(&s.callbackDelay, "callback-delay", 0, "how long the callback page waits before it goes on, so that its lines can be read; at most 1m")
+	flags.DurationVar(&s.callbackDelay, "callback-delay", 0, "how long the callback page waits before it goes on, so that its lines can be read; at most 10s")
 	flags.BoolVar(&s.tokenCookie, "token-cookie", false, "keep tokens from scripts: they travel in an HttpOnly cookie")
 }
 
@@ -65,8 +65,8 @@ func (s *demoSignin) settle() error {
 		return usagef("--claims idp asks a provider: name it with --issuer, or choose --claims file")
 	case s.issuer == "" && s.clientSecretFile != "":
 		return usagef("--client-secret-file belongs to a provider: name it with --issuer")
-	case s.callbackDelay < 0 || s.callbackDelay > time.Minute:
-		return usagef("--callback-delay: want 0s to 1m, got %s", s.callbackDelay)
+	case s.callbackDelay < 0 || s.callbackDelay > 10*time.Second:
+		return usagef("--callback-delay: want 0s to 10s, got %s", s.callbackDelay)
 	}
 	if s.issuer == "" {
 		return nil

@@ -127,6 +127,9 @@ function line(change) {
 
 let whose = null // for whom the list is
 
+// A way of saving is nothing to save.
+byId('tell').addEventListener('change', ({ target }) => { target.defaultChecked = target.checked })
+
 /** Gives up what is ticked and not saved. */
 function untick() {
   for (const input of document.querySelectorAll('fieldset input')) input.checked = input.defaultChecked

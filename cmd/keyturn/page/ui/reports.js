@@ -36,6 +36,8 @@ function showPlace() {
     // An address may name what no list has; it is kept all the same.
     if (![...list.options].some((o) => o.value === value)) list.append(new Option(value, value))
     list.value = value
+    // The address keeps it: nothing is lost by leaving the page.
+    for (const option of list.options) option.defaultSelected = option.value === value
   }
   byId('page').textContent = String(page)
   byId('pages').textContent = pages === null ? '–' : String(pages)
