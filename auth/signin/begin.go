@@ -68,7 +68,7 @@ func (s *Service) send(ctx context.Context, p *provider, in asked, before past) 
 	of := newState()
 	ctx, cancel := context.WithTimeout(ctx, providerTimeout+opTimeout)
 	defer cancel()
-	d, err := p.discover(ctx)
+	d, err := p.reach(ctx)
 	if err != nil {
 		return "", of, providerDown(tidy(err))
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ const (
 	maxProviderBody = 1 << 20         // of one answer
 	discoverAgain   = time.Hour       // how old what a provider said about itself may grow
 	discoverPause   = time.Second     // between tries that fail
+	answersFor      = 2 * time.Second // so long a provider that has answered is taken to be there
 )
 
 // metadata is what a provider says about itself (OpenID Connect Discovery §3, RFC 8414, RFC 9207 §3).
@@ -51,6 +53,41 @@ func (p *provider) discover(ctx context.Context) (*discovered, error) {
 	if why != nil && time.Since(failed) < discoverPause {
 		return nil, why
 	}
+	d, err := p.askOnce(ctx)
+	if err != nil && found != nil && ctx.Err() == nil {
+		return found, nil
+	}
+	return d, err
+}
+
+// reach is discover for somebody who is about to be sent to the provider: one that
+// does not answer now would leave them on a page of the browser's that leads nowhere.
+func (p *provider) reach(ctx context.Context) (*discovered, error) {
+	p.mu.Lock()
+	found, failed, why := p.found, p.failed, p.why
+	p.mu.Unlock()
+	switch {
+	case why != nil && time.Since(failed) < discoverPause:
+		return nil, why
+	case found != nil && why == nil && time.Since(found.at) < answersFor:
+		return found, nil
+	}
+	return p.askOnce(ctx)
+}
+
+// doubt makes the next one who is to be sent to the provider ask first: it has just not answered.
+func (p *provider) doubt() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.found != nil {
+		then := *p.found
+		then.at = then.at.Add(-answersFor)
+		p.found = &then
+	}
+}
+
+// askOnce asks the provider, together with all who ask at this moment.
+func (p *provider) askOnce(ctx context.Context) (*discovered, error) {
 	// Whoever hangs up must not take the answer from those who wait with them;
 	// the client's own timeout bounds the question.
 	asked := p.flight.DoChan("", func() (any, error) { return p.ask(context.WithoutCancel(ctx)) })
@@ -58,9 +95,6 @@ func (p *provider) discover(ctx context.Context) (*discovered, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case got := <-asked:
-		if got.Err != nil && found != nil {
-			return found, nil
-		}
 		if got.Err != nil {
 			return nil, got.Err
 		}
@@ -76,6 +110,11 @@ func (p *provider) ask(ctx context.Context) (*discovered, error) {
 	if err != nil {
 		p.failed, p.why = time.Now(), fmt.Errorf("discover provider %s: %w", p.Name, err)
 		return nil, p.why
+	}
+	if p.found != nil && reflect.DeepEqual(p.found.meta, d.meta) {
+		again := *p.found // and the keys that were fetched
+		again.at = d.at
+		d = &again
 	}
 	p.found, p.failed, p.why = d, time.Time{}, nil
 	return d, nil

@@ -167,6 +167,7 @@ func (s *Service) fresh(ctx context.Context, rec record, token string) (identity
 		if judge(err) == grantRefused {
 			return identity{}, fmt.Errorf("provider %s: %w: %w", p.Name, describe(err), ErrGone)
 		}
+		p.doubt()
 		return identity{}, fmt.Errorf("provider %s: %w", p.Name, describe(err))
 	}
 	who := identity{subject: rec.Subject, refresh: s.kept(p, got.RefreshToken)}
