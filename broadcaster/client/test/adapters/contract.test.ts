@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { readToken } from '../../src/jwt'
+import { covers } from '../covers'
 import { canary } from './stage'
 import type { Stand } from './stands'
 import { stands } from './stands'
@@ -14,6 +15,7 @@ const sub = (token?: string | null): string | null => readToken(token)?.sub ?? n
 
 describe.each(Object.entries(stands))('%s', (name, build) => {
   test('a turned key: calls that are refused at once make one refresh at the provider, and the new token is in use', async () => {
+    covers('API-15')
     stand = await build()
     const { stage } = stand
     const { world } = stage

@@ -239,4 +239,18 @@ describe('any function', () => {
     given = () => { throw Object.assign(new Error('canary'), { error: 'server_error' }) }
     await expect(refresh()).rejects.toThrow('canary') // the app's own function, the app's own error
   })
+
+  test('an adapter of a bundle of its own, with its own class of errors, is heard all the same', async () => {
+    const { stage } = on(await any())
+    let asked = 0
+    const tab = stage.open({
+      getToken: async () => null,
+      async refresh() {
+        asked++
+        throw Object.assign(new Error('name the scope'), { name: 'KeyturnError', code: 'refresh_failed' })
+      },
+    })
+    await expect(stage.through(tab.keyturn.refresh())).rejects.toThrow('name the scope')
+    expect([asked, tab.said('name the scope')]).toEqual([1, 1])
+  })
 })
