@@ -50,6 +50,7 @@ export function createAuthFetch(p: AuthFetchParts): AuthFetch {
       send(authorization, attempted) {
         if (next) request = next()
         if (authorization) request.headers.set('authorization', authorization)
+        else if (authorization === '') request = new Request(request, { credentials: 'include' })
         if (replayable && !none) {
           const sent = request
           const copy = lasting ? null : sent.clone()

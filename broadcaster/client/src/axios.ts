@@ -54,7 +54,7 @@ export function installAxios(keyturn: Pick<Keyturn, 'fetch'>, instance: AxiosIns
       async send(authorization) {
         const own = headers.concat(authorization ? { authorization } : {})
         try {
-          return { response: await bare.request({ ...config, adapter: original, headers: own, transformRequest: [], transformResponse: [] }) }
+          return { response: await bare.request({ ...config, ...(authorization === '' && { withCredentials: true }), adapter: original, headers: own, transformRequest: [], transformResponse: [] }) }
         } catch (error) {
           const { response } = error as { response?: AxiosResponse }
           if (!response) throw error

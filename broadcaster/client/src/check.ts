@@ -107,7 +107,7 @@ export async function checkConfiguration(keyturn: Keyturn, { core, vault, send, 
     await core.within(10_000, new AbortController().signal, async (signal) => {
       const response = await send(url.href, {
         credentials: 'include', cache: 'no-store', signal,
-        headers: held ? { authorization: `Bearer ${held.token}` } : {},
+        headers: held?.token ? { authorization: `Bearer ${held.token}` } : {},
       })
       status = response.status
       if (response.ok) answer = fit(shape, await response.json()) ?? null

@@ -27,7 +27,7 @@ export interface Model {
   /** Id of the socket in use, 0: none. Ids grow, and whatever a forgotten one still says is ignored. */
   readonly main: number
   readonly phase: 'connecting' | 'authing' | 'open'
-  /** Id of the socket that will replace it in a drain, 0: none. */
+  /** Id of the socket that will replace it in a drain, or with a newer cookie, 0: none. */
   readonly next: number
   readonly lastId: number
   /** Failures in a row; a connection that stands for 30 s sets it to 0. */
@@ -80,6 +80,8 @@ export const enum On {
   timer,
   /** Another token is there. */
   token,
+  /** That token can't be presented on this socket: only a new one brings its cookie along. */
+  outgrown,
   refreshFailed,
   online,
   offline,
@@ -207,6 +209,12 @@ export function step(before: Model, [on, id = 0, argument]: Event, roll: number)
         else wait(Wait.network, Math.max(retryAfterMs, jittered(roll, attempt)))
     }
   }
+  /** The replacement did not get through, and what is in use is still good for a while. */
+  const later = (): void => {
+    m.next = 0
+    timer(null, Timer.standby)
+    timer(distanceMs + roll * distanceMs, Timer.drain)
+  }
   const expired = (): void => {
     switch (id as Timer) {
       case Timer.retry:
@@ -223,7 +231,7 @@ export function step(before: Model, [on, id = 0, argument]: Event, roll: number)
         break
       case Timer.standby:
         close(m.next)
-        m.next = 0
+        later()
         break
       case Timer.hidden:
         m.asleep = true
@@ -281,10 +289,8 @@ export function step(before: Model, [on, id = 0, argument]: Event, roll: number)
       break
     }
     case On.closed:
-      if (id === m.next) {
-        m.next = 0
-        timer(null, Timer.standby)
-      } else if (id === m.main) lost(argument as number)
+      if (id === m.next) later()
+      else if (id === m.main) lost(argument as number)
       break
     case On.timer:
       expired()
@@ -294,6 +300,11 @@ export function step(before: Model, [on, id = 0, argument]: Event, roll: number)
       if (m.waiting && m.lastClose === 4401) connect()
       if (m.main) effects.push([Do.auth, m.main])
       if (m.next) effects.push([Do.auth, m.next])
+      break
+    case On.outgrown:
+      if (id !== m.next && (id !== m.main || m.next)) break
+      close(m.next)
+      m.next = open(Timer.standby)
       break
     case On.refreshFailed:
       if (m.waiting === Wait.refresh) wait(Wait.server, distanceMs + jittered(roll, m.attempt, distanceMs))

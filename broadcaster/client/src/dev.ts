@@ -51,7 +51,7 @@ export function rehearse(page: Scope, manager: () => Manager | undefined): { rea
       const value = Reflect.get(target, name)
       if (name === 'fetch') {
         return (input: RequestInfo | URL, init?: RequestInit) => {
-          const carries = input instanceof Request && input.headers.has('authorization')
+          const carries = input instanceof Request && (input.headers.has('authorization') || input.credentials === 'include')
           return (carries && refusals.shift()?.()) || value.call(page, input, init)
         }
       }

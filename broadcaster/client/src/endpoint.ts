@@ -1,4 +1,4 @@
-import { readToken } from './jwt'
+import { readClaims, readToken } from './jwt'
 import { readProblem } from './problem'
 import { fit } from './shape'
 import type { Answer } from './vault'
@@ -27,15 +27,15 @@ export interface AppToken {
   readonly kid?: string
 }
 
-function outcome(token: unknown, expiresIn: unknown, body: unknown): Outcome {
-  const told = fit({ expiresIn: 'number?', key: 'text?', kid: 'text?' }, { ...(body as object), expiresIn })
-  if (!told || !readToken(token)) return { code: 'unreadable_token' }
-  const { key, kid } = told
-  return { answer: { token: token as string, key, kid, ttlMs: told.expiresIn && told.expiresIn * 1000 } }
+function outcome(token: unknown, expiresIn: unknown, body: unknown, says?: object): Outcome {
+  const told = fit({ expiresIn: 'number?', key: 'text?', kid: 'text?', length: 'number?' }, { ...(body as object), expiresIn })
+  if (!told || !(token ? readToken(token) : readClaims(says, told.kid))) return { code: 'unreadable_token' }
+  const { key, kid, length } = told
+  return { answer: { token: (token || '') as string, says, length, key, kid, ttlMs: told.expiresIn && told.expiresIn * 1000 } }
 }
 
-/** What a server that answered well has given. */
-export const granted = (body: any): Outcome => outcome(body.access_token, body.expires_in, body)
+/** What a server that answered well has given: a token or, where it keeps tokens in a cookie, what the token says. */
+export const granted = (body: any): Outcome => outcome(body.access_token, body.expires_in, body, body.claims)
 
 /**
  * Asks the refresh endpoint. The session cookie alone authorises; hint, a token that is still good, only tells

@@ -12,6 +12,8 @@ export interface Claims {
   /** Unix seconds, as written in the token. */
   readonly iat: number | null
   readonly exp: number | null
+  /** All that the token says. */
+  readonly payload: Readonly<Record<string, unknown>>
   /** Equal for tokens that grant the same subject the same under the same kid, however often reissued. */
   readonly digest: string
 }
@@ -29,14 +31,18 @@ export function segment(text = ''): Record<string, unknown> | null {
   }
 }
 
+/** Reads the payload of a token, as itself or its server tells it; null when it is none. */
+export function readClaims(payload: any, kid: string | null): Claims | null {
+  const claims = fit({ sub: 'text?', iss: 'text?', iat: 'number?', exp: 'number?' }, payload)
+  if (!claims) return null
+  const granted = grants.map((name) => String(payload[name]).split(/[ ,]/).sort())
+  const told = JSON.stringify([claims.sub, kid, granted])
+  return { kid, ...claims, payload, digest: `${fmix32(fnv1a(told))}-${fmix32(fnv1a(`.${told}`))}` }
+}
+
 /** Reads a compact JWS of at most 16 Ki characters; null when it is none, or a part of it is no JSON object. */
 export function readToken(token: unknown): Claims | null {
   const parts = typeof token === 'string' && token.length <= 16384 ? token.split('.') : []
-  const payload = segment(parts[1])
   const header = fit({ kid: 'text?' }, segment(parts[0]))
-  const claims = fit({ sub: 'text?', iss: 'text?', iat: 'number?', exp: 'number?' }, payload)
-  if (parts.length !== 3 || !parts[2] || !header || !claims) return null
-  const granted = grants.map((name) => String(payload![name]).split(/[ ,]/).sort())
-  const told = JSON.stringify([claims.sub, header.kid, granted])
-  return { ...header, ...claims, digest: `${fmix32(fnv1a(told))}-${fmix32(fnv1a(`.${told}`))}` }
+  return parts.length === 3 && parts[2] && header ? readClaims(segment(parts[1]), header.kid) : null
 }

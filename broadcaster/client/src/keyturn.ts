@@ -57,11 +57,12 @@ export interface Keyturn {
   /** Changes settings; unknown, fixed and locked names throw, values that will not do become the default. */
   configure(changes: Partial<Settings>): void
   /**
-   * A token that is good for use, refreshed first if it is about to expire; null when nobody is signed in. Rejects with
+   * A token that is good for use, refreshed first if it is about to expire; null when nobody is signed in, or when
+   * the token is in a cookie that no script can read: `fetch` then goes with it. Rejects with
    * the KeyturnError `redirecting` when the page is being left for a sign-in, `unauthorized` when the user has to see to it.
    */
   getToken(): Promise<string | null>
-  /** A new token, whatever the old one is worth. Rejects with a KeyturnError. */
+  /** A new token, whatever the old one is worth; '' where it is in a cookie that no script can read. Rejects with a KeyturnError. */
   refresh(): Promise<string>
   /** `fetch` that adds the token and recovers from 401 and 403; for the configured origins only. */
   readonly fetch: AuthFetch
@@ -283,7 +284,8 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   )
 
   const connection = createConnection(core, options.streamUrl === null ? null : streamUrl.href, {
-    held: vault.held,
+    // A public ring asks for no token, and is left alone with each new one.
+    held: options.public ? () => null : vault.held,
     received(frame, generation) {
       const { type } = frame
       if (type === 'welcome') {
@@ -312,7 +314,12 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
       emit('socket', { state, lastClose })
       if (state === 'stopped') emit('failed', { trigger: 'socket', code: 'connection_refused', reason: `${lastClose}` })
     },
-    refused(generation) {
+    refused(generation, code) {
+      if (code === 'token_missing' && vault.leftMs() > lastMomentMs) {
+        // There is a cookie, and it did not come along; another one would not either.
+        log('JWT connection: the stream gets no cookie. Fix: serve it at the host name of the refresh endpoint (keyturn check).')
+        return connection.dispatch(On.refreshFailed)
+      }
       refresh('socket', generation).then(() => connection.dispatch(On.token), () => connection.dispatch(On.refreshFailed))
     },
   })
@@ -368,7 +375,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
       if (vault.held()) planner.look()
       else begin()
     },
-    getToken: async () => (await token(null, true)).held?.token ?? null,
+    getToken: async () => (await token(null, true)).held?.token || null,
     async refresh() {
       guard.renew()
       return (await refresh('manual')).token
@@ -413,7 +420,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
         socket: connection.state(),
         lastClose: connection.lastClose(),
         token: held && {
-          key: held.key, kid: held.kid, iat: held.claims.iat, exp: held.claims.exp, length: held.token.length,
+          key: held.key, kid: held.kid, iat: held.claims.iat, exp: held.claims.exp, length: held.token.length || (held.length ?? 0),
           leftMs: vault.leftMs(),
         },
         plannedMs: planner.plannedMs(),

@@ -27,7 +27,7 @@ export interface Manager extends Keyturn {
   ensureValidToken(): Promise<TokenCheck>
   /** Drops the token from memory; the session goes on, and the next use fetches a new one. */
   clearCache(): Promise<void>
-  /** A new token. Rejects with a KeyturnError. */
+  /** A new token; '' where it is in a cookie. Rejects with a KeyturnError. */
   refreshToken(): Promise<string>
   /** Changes settings for as long as the page lives. Throws on an unknown, fixed or locked name. */
   updateConfig(changes: Partial<Settings>): void
@@ -128,6 +128,8 @@ export function createManager(keyturn: Keyturn, { check = true }: ManagerOptions
     log('✅ DynamicAuthManager: All caches cleared')
   }
   const decode = (token = vault.held()?.token): DecodedToken | null => {
+    const held = vault.held()
+    if (held && token === '') return { header: { kid: held.kid }, payload: structuredClone(held.claims.payload) }
     const [header, payload] = String(token ?? '').split('.', 2).map(segment)
     return header && payload ? { header, payload } : null
   }
@@ -165,8 +167,8 @@ export function createManager(keyturn: Keyturn, { check = true }: ManagerOptions
         if (inside.stale()) await inside.refresh('event').catch(() => {})
         const token = await getToken()
         const leftMs = vault.leftMs()
-        if (token && leftMs > 0) return { valid: true, token, expiresIn: leftMs < Infinity ? Math.round(leftMs / 1000) : null }
-        return { valid: false, token: null, expiresIn: null, error: (token && story().lastError?.message) || 'nobody is signed in' }
+        if (vault.held() && leftMs > 0) return { valid: true, token, expiresIn: leftMs < Infinity ? Math.round(leftMs / 1000) : null }
+        return { valid: false, token: null, expiresIn: null, error: (vault.held() && story().lastError?.message) || 'nobody is signed in' }
       } catch (error) {
         return { valid: false, token: null, expiresIn: null, error: why(error) }
       }
@@ -177,7 +179,7 @@ export function createManager(keyturn: Keyturn, { check = true }: ManagerOptions
     getConfig: config,
     async handleJWTValidationError(error) {
       try {
-        return { success: true, retry: true, token: await inside.recover(why(error)) }
+        return { success: true, retry: true, token: (await inside.recover(why(error))) || null }
       } catch (failure) {
         return { success: false, retry: false, token: null, error: why(failure) }
       }

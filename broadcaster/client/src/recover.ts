@@ -20,7 +20,10 @@ export interface Carrier<A> {
   readonly attempted: boolean
   /** The caller's own `Authorization`; null without one. */
   readonly given: string | null
-  /** Sends the request as it was called, with this `Authorization` (null: the caller's own). attempted: for the last time. */
+  /**
+   * Sends the request as it was called, with this `Authorization` (null: the caller's own; '': none, with cookies to
+   * other origins, too). attempted: for the last time.
+   */
   send(authorization: string | null, attempted: boolean): Promise<A>
   status(answer: A): number
   /** An answer as a response of which nothing has been read; asked for only where it may be a refusal. */
@@ -91,7 +94,7 @@ export function createRecover(p: RecoverParts): Recover {
     const { signal, replayable, given } = request
     let { held, sound } = await p.token(signal, !replayable)
     // Credentials of the caller's own stay, unless they are an earlier token of the same subject.
-    if (given && readToken(given.slice(7))?.sub !== held?.claims.sub) return request.send(null, false)
+    if (given && (!held?.token || readToken(given.slice(7))?.sub !== held.claims.sub)) return request.send(null, false)
 
     const login = vault.login()
     let attempted = !sound || request.attempted
@@ -99,7 +102,7 @@ export function createRecover(p: RecoverParts): Recover {
     let reported = false
     let waits = 0
     for (;;) {
-      const answer = await request.send(held && `Bearer ${held.token}`, attempted)
+      const answer = await request.send(held && held.token && `Bearer ${held.token}`, attempted)
       const status = request.status(answer)
       if (!held) return answer
       const refusal = status === 401 || status === 403

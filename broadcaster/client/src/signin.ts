@@ -2,7 +2,6 @@ import type { Core } from './core'
 import { KeyturnError } from './errors'
 import type { Guard, Trigger } from './guard'
 import { wished } from './guard'
-import { segment } from './jwt'
 import type { Redirect } from './redirect'
 import { createRedirector } from './redirect'
 import type { RefreshNews } from './refresher'
@@ -115,7 +114,7 @@ export function createSignIn(
   const address = (marker: boolean, more = {}): string => {
     const { provider, audience } = settings()
     const who = vault.who() ?? ended
-    const [payload] = marker ? [segment(vault.held()?.token?.split('.')[1])] : []
+    const payload = marker ? vault.held()?.claims.payload : null
     const url = new URL(loginUrl)
     const all = {
       // The provider and the audience that the user has now; the server remembers them as long as the session lives.

@@ -24,16 +24,18 @@ export interface ConnectionParts {
   /** generation: of the token that a welcome answers; 0 for other frames. */
   readonly received: (frame: ServerFrame, generation: number) => void
   readonly changed: (state: ConnectionState, lastClose: number | null) => void
-  /** The token of this generation was refused: replace it, then say `token` or `refreshFailed`. */
-  readonly refused: (generation: number) => void
+  /** The token of this generation was refused, for a reason of the server's: replace it, then say `token` or `refreshFailed`. */
+  readonly refused: (generation: number, code: string) => void
 }
 
 /** A connection to url; without one, nothing ever happens. */
 export function createConnection(core: Core, url: string | null, p: ConnectionParts): Connection {
   let model: Model = { ...initial, offline: !core.scope.navigator.onLine }
   let lastPresented = 0
-  // key: id of the socket; value: it, and the generations presented on it and not yet welcomed, oldest first
-  const wires = new Map<number, { readonly socket: SocketLike; readonly presented: number[]; last: number }>()
+  let lastError = ''
+  // key: id of the socket; value: it, the generation of the cookie it was opened with, and the generations presented on
+  // it and not yet welcomed, oldest first
+  const wires = new Map<number, { readonly socket: SocketLike; readonly born: number; readonly presented: number[]; last: number }>()
   // index: Timer; value: what cancels it
   const timers: ((() => void) | undefined)[] = []
   const queue: Event[] = []
@@ -48,13 +50,15 @@ export function createConnection(core: Core, url: string | null, p: ConnectionPa
     }
   }
 
-  /** Presents the token in use, once a socket; false without a token. */
+  /** Presents the token in use, once a socket; false without a token. One in a cookie only a new socket brings along. */
   const present = (id: number): boolean => {
     const held = p.held()
     const wire = wires.get(id)
     if (!held || !wire) return false
     const { generation, token } = held
-    if (wire.last !== generation && send(id, { type: 'auth', token })) wire.presented.push((wire.last = lastPresented = generation))
+    if (wire.last === generation) return true
+    if (!token && wire.born !== generation) dispatch(On.outgrown, id)
+    else if (send(id, { type: 'auth', token: token || undefined })) wire.presented.push((wire.last = lastPresented = generation))
     return true
   }
 
@@ -67,13 +71,14 @@ export function createConnection(core: Core, url: string | null, p: ConnectionPa
     }
     try {
       const socket = new core.scope.WebSocket(url!, [subprotocol])
-      const wire = { socket, presented: [] as number[], last: 0 }
+      const wire = { socket, born: p.held()?.generation ?? 0, presented: [] as number[], last: 0 }
       wires.set(id, wire)
       socket.onopen = () => dispatch(On.opened, id, present(id))
       socket.onclose = closed
       socket.onmessage = ({ data }: { data: unknown }) => {
         if (!wires.has(id)) return
         const frame = decodeFrame(data)
+        if (frame?.type === 'error') lastError = frame.code
         dispatch(On.frame, id, frame)
         if (frame) p.received(frame, (frame.type === 'welcome' && wire.presented.shift()) || 0)
       }
@@ -90,7 +95,7 @@ export function createConnection(core: Core, url: string | null, p: ConnectionPa
       wire?.socket.close(1000)
     } else if (act === Do.auth) present(id)
     else if (act === Do.ping) send(id, { type: 'ping' })
-    else if (act === Do.refresh) p.refused(lastPresented)
+    else if (act === Do.refresh) p.refused(lastPresented, lastError)
     else {
       timers[id]?.()
       timers[id] = ms === null ? undefined : core.after(ms, () => dispatch(On.timer, id))

@@ -25,9 +25,9 @@ const silentMs = 30_000
 /** How long siblings have to answer; a live one needs a few milliseconds. */
 const askMs = 50
 
-/** A message: a shared token; without one, a question for a newer one than that of iat; or a logout at `left`. */
+/** A message: a shared token, or what one in a cookie says; without one, a question for a newer one than that of iat; or a logout at `left`. */
 const message = {
-  wallAt: 'number', iat: 'number?', left: 'number?', key: 'text?', kid: 'text?', ttlMs: 'number?',
+  wallAt: 'number', iat: 'number?', left: 'number?', key: 'text?', kid: 'text?', ttlMs: 'number?', length: 'number?',
 } as const
 
 const busy = Symbol()
@@ -42,8 +42,8 @@ export function joinTabs(core: Core, ring: string, vault: Vault, adopted: () => 
   const post = (held: Partial<Held> | null, more: object): void =>
     channel?.postMessage({ wallAt: held?.wallAt ?? 0, iat: held?.claims?.iat ?? null, ...more })
   const share = (held: Held): void => {
-    const { token, key, kid, ttlMs } = held
-    post(held, { token, key, kid, ttlMs })
+    const { token, says, length, key, kid, ttlMs } = held
+    post(held, { token, says, length, key, kid, ttlMs })
   }
   const hear = ({ data }: { data: any }): void => {
     const m = fit(message, data)
@@ -54,8 +54,8 @@ export function joinTabs(core: Core, ring: string, vault: Vault, adopted: () => 
       if (m.left <= vault.forgotten()) return
       vault.forget(m.left)
       left()
-    } else if (data.token) {
-      if (!vault.take({ ...m, token: data.token }, m.wallAt, 'sibling')) return
+    } else if ('token' in data) {
+      if (!vault.take({ ...m, token: data.token, says: data.says }, m.wallAt, 'sibling')) return
       adopted()
       answered?.()
     } else if (held && vault.leftMs() > 0 && ((held.claims.iat ?? 0) - (m.iat ?? 0) || held.wallAt - m.wallAt) > 0) share(held)

@@ -1,10 +1,14 @@
 import type { Core } from './core'
 import type { Claims } from './jwt'
-import { readToken } from './jwt'
+import { readClaims, readToken } from './jwt'
 
 /** A token as somebody gave it: the refresh endpoint, the app, or a sibling tab. */
 export interface Answer {
+  /** '' for one in a cookie that no script can read: requests carry it by themselves. */
   readonly token: string
+  /** Of a token in a cookie: its payload, and its length. */
+  readonly says?: object | undefined
+  readonly length?: number | null
   /** Public name of the key that signed it, where told. */
   readonly key: string | null
   readonly kid: string | null
@@ -39,7 +43,8 @@ export interface Vault {
   leftMs(): number
   /**
    * Takes a token asked for at wallAt (Unix ms); null when it is not taken. One from elsewhere must be newer than
-   * the one in use, and a sibling's of the same subject, and asked for after the last logout.
+   * the one in use, and a sibling's of the same subject, and asked for after the last logout. A cookie is all tabs':
+   * with a sibling's newer one the user of this tab has changed, too.
    */
   take(answer: Answer, wallAt: number, from: Bearer): Held | null
   /** Adds what the server told of the token of a generation: its key, and the life it has left at most. */
@@ -75,7 +80,8 @@ export function createVault(core: Core, changed: (held: Held | null) => void): V
     signedOut: () => out,
     leftMs,
     take(answer, wallAt, from) {
-      const claims = readToken(answer.token)
+      const { token } = answer
+      const claims = token ? readToken(token) : readClaims(answer.says, answer.kid)
       if (!claims) return null
       const { sub, iss, iat, exp } = claims
       const sibling = from === 'sibling'
@@ -83,9 +89,9 @@ export function createVault(core: Core, changed: (held: Held | null) => void): V
       if (last) {
         const { claims: mine } = last
         const same = mine.sub === sub && mine.iss === iss
-        const newer = answer.token !== last.token && ((iat ?? 0) - (mine.iat ?? 0) || wallAt - last.wallAt) > 0
+        const newer = (!token || token !== last.token) && ((iat ?? 0) - (mine.iat ?? 0) || wallAt - last.wallAt) > 0
         // The app's own token is taken again after a drop; a sibling's would be the dropped one.
-        if (same ? !newer && (sibling || (from === 'app' && held)) : sibling) return null
+        if (same ? !newer && (sibling || (from === 'app' && held)) : sibling && (token || !newer)) return null
         if (!same) login++
       }
       const ttlMs = answer.ttlMs ?? (iat && exp && (exp - iat) * 1000)

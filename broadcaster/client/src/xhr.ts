@@ -17,6 +17,8 @@ interface Call {
   begun?: boolean
   /** How often the request went out. */
   tries: number
+  /** It was sent with cookies, which the app had not asked for. */
+  lent?: boolean
   /** It is out: the browser's own abort and timeout work. */
   out?: boolean
   /** Status of a refusal that the app does not see until it is known what becomes of it; 0: none. */
@@ -174,7 +176,8 @@ export function installXhr(keyturn: Pick<Keyturn, 'fetch'>, scope: { XMLHttpRequ
       const given = authorization ?? call.given
       if (given) setRequestHeader.call(xhr, 'authorization', given)
       if (call.until) xhr.timeout = Math.max(Math.ceil(call.until - core.now()), 1)
-      if (!authorization) unheard(xhr)
+      if (authorization === '' && !xhr.withCredentials) call.lent = xhr.withCredentials = true
+      if (authorization === null) unheard(xhr)
       call.out = true
       send.call(xhr, body)
     })
@@ -190,6 +193,7 @@ export function installXhr(keyturn: Pick<Keyturn, 'fetch'>, scope: { XMLHttpRequ
       if (before && !before.done) finish(this, before)
       show(this)
       open.apply(this, opened)
+      if (before?.lent) this.withCredentials = false
       if ((opened.length > 2 && !opened[2]) || !protects(`${opened[1]}`)) return
       calls.set(this, { opened, headers: [], given: null, gone: new AbortController(), tries: 0, held: 0 })
       hear(this, this, onEvent)
