@@ -284,8 +284,8 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   )
 
   const connection = createConnection(core, options.streamUrl === null ? null : streamUrl.href, {
-    // A public ring asks for no token, and is left alone with each new one.
-    held: options.public ? () => null : vault.held,
+    // A public ring asks for no token, so that no new connection is needed for each one that is in a cookie.
+    held: () => (options.public && !vault.held()?.token ? null : vault.held()),
     received(frame, generation) {
       const { type } = frame
       if (type === 'welcome') {
