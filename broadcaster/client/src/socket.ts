@@ -67,7 +67,7 @@ export function createConnection(core: Core, url: string | null, p: ConnectionPa
       wires.delete(id)
       dispatch(On.closed, id, code)
       // Refused for a token that has been replaced meanwhile: nothing is to be waited for.
-      if ((p.held()?.generation ?? 0) > lastPresented) dispatch(On.token)
+      if (!model.main && (p.held()?.generation ?? 0) > lastPresented) dispatch(On.token)
     }
     try {
       const socket = new core.scope.WebSocket(url!, [subprotocol])
