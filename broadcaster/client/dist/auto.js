@@ -1,12 +1,12 @@
 import {
   createKeyturn
-} from "./shared-Q2C3F5XB.js";
+} from "./shared-EENPZWSV.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";
 import {
   installXhr
-} from "./shared-YXNQCS5B.js";
+} from "./shared-R7B7PCPZ.js";
 import {
   mountNotice,
   watchUnsaved
@@ -15,17 +15,17 @@ import {
   createManager,
   expose,
   installCompat
-} from "./shared-T2RHVKQM.js";
+} from "./shared-SWIJP3KZ.js";
 import {
   handleCallback
-} from "./shared-E3PI6UVS.js";
-import "./shared-OU3TIYYE.js";
-import "./shared-MMZBY3BK.js";
+} from "./shared-W6GQKIHQ.js";
+import "./shared-SNOJS6CG.js";
+import "./shared-X6BDFIB5.js";
 import "./shared-OMCUL2HY.js";
 import {
   insides
 } from "./shared-FJSELP7O.js";
-import "./shared-AOES6CGM.js";
+import "./shared-MH75CZ2H.js";
 import "./shared-FPVI63QI.js";
 
 // src/tag.ts

@@ -2,10 +2,10 @@ import {
   engineOf,
   hasXhr,
   isStream
-} from "./shared-YXNQCS5B.js";
-import "./shared-MMZBY3BK.js";
+} from "./shared-R7B7PCPZ.js";
+import "./shared-X6BDFIB5.js";
 import "./shared-OMCUL2HY.js";
-import "./shared-AOES6CGM.js";
+import "./shared-MH75CZ2H.js";
 import "./shared-FPVI63QI.js";
 
 // src/axios.ts
@@ -36,7 +36,7 @@ function installAxios(keyturn, instance) {
       async send(authorization) {
         const own = headers.concat(authorization ? { authorization } : {});
         try {
-          return { response: await bare.request({ ...config, adapter: original, headers: own, transformRequest: [], transformResponse: [] }) };
+          return { response: await bare.request({ ...config, ...authorization === "" && { withCredentials: true }, adapter: original, headers: own, transformRequest: [], transformResponse: [] }) };
         } catch (error) {
           const { response } = error;
           if (!response) throw error;

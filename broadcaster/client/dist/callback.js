@@ -1,12 +1,12 @@
 import {
   handleCallback,
   readArrival
-} from "./shared-E3PI6UVS.js";
-import "./shared-OU3TIYYE.js";
-import "./shared-MMZBY3BK.js";
+} from "./shared-W6GQKIHQ.js";
+import "./shared-SNOJS6CG.js";
+import "./shared-X6BDFIB5.js";
 import "./shared-OMCUL2HY.js";
 import "./shared-FJSELP7O.js";
-import "./shared-AOES6CGM.js";
+import "./shared-MH75CZ2H.js";
 import "./shared-FPVI63QI.js";
 export {
   handleCallback,

@@ -2,9 +2,9 @@ import {
   createManager,
   expose,
   installCompat
-} from "./shared-T2RHVKQM.js";
+} from "./shared-SWIJP3KZ.js";
 import "./shared-FJSELP7O.js";
-import "./shared-AOES6CGM.js";
+import "./shared-MH75CZ2H.js";
 import "./shared-FPVI63QI.js";
 export {
   createManager,

@@ -3,10 +3,10 @@ import {
 } from "./shared-SPKURCA2.js";
 import {
   installXhr
-} from "./shared-YXNQCS5B.js";
-import "./shared-MMZBY3BK.js";
+} from "./shared-R7B7PCPZ.js";
+import "./shared-X6BDFIB5.js";
 import "./shared-OMCUL2HY.js";
-import "./shared-AOES6CGM.js";
+import "./shared-MH75CZ2H.js";
 import "./shared-FPVI63QI.js";
 export {
   installFetch,

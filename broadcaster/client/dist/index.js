@@ -1,19 +1,19 @@
 import {
   createKeyturn
-} from "./shared-Q2C3F5XB.js";
+} from "./shared-EENPZWSV.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";
 import {
   installXhr
-} from "./shared-YXNQCS5B.js";
-import "./shared-OU3TIYYE.js";
-import "./shared-MMZBY3BK.js";
+} from "./shared-R7B7PCPZ.js";
+import "./shared-SNOJS6CG.js";
+import "./shared-X6BDFIB5.js";
 import {
   KeyturnError
 } from "./shared-OMCUL2HY.js";
 import "./shared-FJSELP7O.js";
-import "./shared-AOES6CGM.js";
+import "./shared-MH75CZ2H.js";
 import "./shared-FPVI63QI.js";
 export {
   KeyturnError,

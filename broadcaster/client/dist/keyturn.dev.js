@@ -116,15 +116,17 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       return null;
     }
   }
+  function readClaims(payload, kid) {
+    const claims = fit({ sub: "text?", iss: "text?", iat: "number?", exp: "number?" }, payload);
+    if (!claims) return null;
+    const granted2 = grants.map((name3) => String(payload[name3]).split(/[ ,]/).sort());
+    const told2 = JSON.stringify([claims.sub, kid, granted2]);
+    return { kid, ...claims, payload, digest: `${fmix32(fnv1a(told2))}-${fmix32(fnv1a(`.${told2}`))}` };
+  }
   function readToken(token) {
     const parts = typeof token === "string" && token.length <= 16384 ? token.split(".") : [];
-    const payload = segment(parts[1]);
     const header = fit({ kid: "text?" }, segment(parts[0]));
-    const claims = fit({ sub: "text?", iss: "text?", iat: "number?", exp: "number?" }, payload);
-    if (parts.length !== 3 || !parts[2] || !header || !claims) return null;
-    const granted2 = grants.map((name3) => String(payload[name3]).split(/[ ,]/).sort());
-    const told2 = JSON.stringify([claims.sub, header.kid, granted2]);
-    return { ...header, ...claims, digest: `${fmix32(fnv1a(told2))}-${fmix32(fnv1a(`.${told2}`))}` };
+    return parts.length === 3 && parts[2] && header ? readClaims(segment(parts[1]), header.kid) : null;
   }
 
   // src/plain.ts
@@ -190,13 +192,13 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
   }
 
   // src/endpoint.ts
-  function outcome(token, expiresIn, body) {
-    const told2 = fit({ expiresIn: "number?", key: "text?", kid: "text?" }, { ...body, expiresIn });
-    if (!told2 || !readToken(token)) return { code: "unreadable_token" };
-    const { key: key2, kid } = told2;
-    return { answer: { token, key: key2, kid, ttlMs: told2.expiresIn && told2.expiresIn * 1e3 } };
+  function outcome(token, expiresIn, body, says) {
+    const told2 = fit({ expiresIn: "number?", key: "text?", kid: "text?", length: "number?" }, { ...body, expiresIn });
+    if (!told2 || !(token ? readToken(token) : readClaims(says, told2.kid))) return { code: "unreadable_token" };
+    const { key: key2, kid, length } = told2;
+    return { answer: { token: token || "", says, length, key: key2, kid, ttlMs: told2.expiresIn && told2.expiresIn * 1e3 } };
   }
-  var granted = (body) => outcome(body.access_token, body.expires_in, body);
+  var granted = (body) => outcome(body.access_token, body.expires_in, body, body.claims);
   async function askEndpoint(send, url, hint2, signal) {
     const response = await send(url, {
       method: "POST",
@@ -347,6 +349,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
           signal.throwIfAborted();
           askedAt = core.wall();
           if (said === "ok") got = await once();
+          else if (/^(provider_unavailable|signin_busy)$/.test(said ?? "")) got = { code: said };
         }
         const taken = got.answer && !signal.aborted && vault.take(got.answer, askedAt, "refresh");
         if (taken) tabs.share(taken);
@@ -354,6 +357,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       };
       const end = async (code) => {
         const { news, error, thrown, after } = await signIn.end(trigger, code, said, signal);
+        if (news.code === code && news.phase === "failed") takeBack?.();
         told2(news, error);
         after?.();
         throw thrown;
@@ -611,11 +615,11 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
   function nextWay({ mode, trigger, known, visible, said, recent }) {
     if (mode === "off" || !known) return 0 /* over */;
     const refused = wantsUser.test(said ?? "");
-    if (said && !refused && !/^(ok|blocked)$/.test(said)) return /^(provider_unavailable|signin_busy)$/.test(said) ? 2 /* wait */ : 3 /* mend */;
+    if (said && !refused && !/^(ok|blocked)$/.test(said)) return 2 /* mend */;
     const over = refused ? 1 /* refused */ : 0 /* over */;
     if (mode === "silent") return over;
-    if (!/^4/.test(trigger) && !wished(trigger) && !(trigger === "expiry" && visible)) return 4 /* later */;
-    return recent ? over : 5 /* redirect */;
+    if (!/^4/.test(trigger) && !wished(trigger) && !(trigger === "expiry" && visible)) return 3 /* later */;
+    return recent ? over : 4 /* redirect */;
   }
   var againMs = 3e5;
   var expired = "Your authentication session has expired. Please log in again.";
@@ -630,7 +634,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     const address = (marker, more = {}) => {
       const { provider, audience } = settings();
       const who = vault.who() ?? ended;
-      const [payload] = marker ? [segment(vault.held()?.token?.split(".")[1])] : [];
+      const payload = marker ? vault.held()?.claims.payload : null;
       const url = new URL(loginUrl);
       const all = {
         // The provider and the audience that the user has now; the server remembers them as long as the session lives.
@@ -679,24 +683,22 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
         };
         let way = nextWay(standing);
         let back;
-        if (way === 5 /* redirect */) {
+        if (way === 4 /* redirect */) {
           const [recent, undo] = note(trigger);
           back = undo;
           way = nextWay({ ...standing, recent });
           if (recent) back();
         }
         switch (way) {
-          case 5 /* redirect */:
+          case 4 /* redirect */:
             if (await leave("refresh", trigger, said && wantsUser.test(said) ? { prompt: "none" } : {}, signal)) {
               return { news: { phase: "redirecting", trigger }, thrown: redirector.leaving() ?? new KeyturnError("signed_out", "the user has signed out") };
             }
             back();
             return fail("redirect_refused", "the page has unsaved changes: refresh by hand to sign in again");
-          case 4 /* later */:
+          case 3 /* later */:
             return fail(code, "the session is over: the next request signs in again");
-          case 2 /* wait */:
-            return fail(said, `the identity provider does not answer (${said}): it is asked again later`);
-          case 3 /* mend */:
+          case 2 /* mend */:
             log(`JWT sign-in: the server answered ${said}. Fix: check provider and basePath, that its origins name ${scope2.location.origin}, and auth.providers there (keyturn check).`);
             return fail(said, `sign-in is set up wrongly: the server answered ${said}`);
           default: {
@@ -744,7 +746,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     if (!query.has("token")) return { refresh, what: "fetch" };
     return tokenInUrl ? { refresh, what: "token", token: get("token") } : fail(none, "a token in the address is not taken: addresses end up in histories and logs; tokenInUrl: true of handleCallback takes it");
   }
-  function handleCallback(keyturn, options = {}, page = document) {
+  function handleCallback(keyturn, options = {}) {
     const inside = insides().get(keyturn);
     if (!inside) throw new TypeError("handle callback: this is no client: pass what createKeyturn returned, or window.keyturn");
     const { core, vault, send, refreshUrl, settings, signIn } = inside;
@@ -756,7 +758,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     const { what } = arrival;
     let { refresh } = arrival;
     scope2.history.replaceState(scope2.history.state, "", pathname + (refresh ? "?refresh=true" : ""));
-    const view2 = element === null ? null : createCallbackView(page, element);
+    const view2 = element === null ? null : createCallbackView(document, element);
     const target = (used) => {
       const { defaultReturnPath } = settings();
       if (!refresh) return { path: defaultReturnPath, kept: false };
@@ -932,14 +934,14 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     return async (request) => {
       const { signal, replayable, given } = request;
       let { held, sound } = await p.token(signal, !replayable);
-      if (given && readToken(given.slice(7))?.sub !== held?.claims.sub) return request.send(null, false);
+      if (given && (!held?.token || readToken(given.slice(7))?.sub !== held.claims.sub)) return request.send(null, false);
       const login = vault.login();
       let attempted = !sound || request.attempted;
       let replayed = false;
       let reported = false;
       let waits = 0;
       for (; ; ) {
-        const answer = await request.send(held && `Bearer ${held.token}`, attempted);
+        const answer = await request.send(held && held.token && `Bearer ${held.token}`, attempted);
         const status = request.status(answer);
         if (!held) return answer;
         const refusal = status === 401 || status === 403;
@@ -1044,6 +1046,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
         send(authorization, attempted) {
           if (next2) request = next2();
           if (authorization) request.headers.set("authorization", authorization);
+          else if (authorization === "") request = new Request(request, { credentials: "include" });
           if (replayable && !none2) {
             const sent = request;
             const copy = lasting ? null : sent.clone();
@@ -1181,6 +1184,11 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
           else wait(1 /* network */, Math.max(retryAfterMs, jittered(roll, attempt)));
       }
     };
+    const later = () => {
+      m.next = 0;
+      timer(null, 5 /* standby */);
+      timer(distanceMs + roll * distanceMs, 4 /* drain */);
+    };
     const expired2 = () => {
       switch (id) {
         case 1 /* retry */:
@@ -1197,7 +1205,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
           break;
         case 5 /* standby */:
           close(m.next);
-          m.next = 0;
+          later();
           break;
         case 7 /* hidden */:
           m.asleep = true;
@@ -1253,10 +1261,8 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
         break;
       }
       case 4 /* closed */:
-        if (id === m.next) {
-          m.next = 0;
-          timer(null, 5 /* standby */);
-        } else if (id === m.main) lost(argument);
+        if (id === m.next) later();
+        else if (id === m.main) lost(argument);
         break;
       case 5 /* timer */:
         expired2();
@@ -1266,32 +1272,37 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
         if (m.main) effects.push([2 /* auth */, m.main]);
         if (m.next) effects.push([2 /* auth */, m.next]);
         break;
-      case 7 /* refreshFailed */:
+      case 7 /* outgrown */:
+        if (id !== m.next && (id !== m.main || m.next)) break;
+        close(m.next);
+        m.next = open(5 /* standby */);
+        break;
+      case 8 /* refreshFailed */:
         if (m.waiting === 4 /* refresh */) wait(2 /* server */, distanceMs + jittered(roll, m.attempt, distanceMs));
         break;
-      case 10 /* hidden */:
+      case 11 /* hidden */:
         timer(hiddenMs, 7 /* hidden */);
         break;
-      case 9 /* offline */:
+      case 10 /* offline */:
         m.offline = true;
         break;
-      case 12 /* freeze */:
+      case 13 /* freeze */:
         m.frozen = true;
         disconnect();
         break;
-      case 15 /* restart */:
+      case 16 /* restart */:
         m.stopped = false;
         m.attempt = 0;
         disconnect();
         connect();
         break;
       default:
-        if (on === 8 /* online */) m.offline = false;
-        if (on === 11 /* visible */) {
+        if (on === 9 /* online */) m.offline = false;
+        if (on === 12 /* visible */) {
           m.asleep = false;
           timer(null, 7 /* hidden */);
         }
-        if (on === 13 /* thaw */) m.frozen = false;
+        if (on === 14 /* thaw */) m.frozen = false;
         soon();
         probe();
     }
@@ -1411,23 +1422,23 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     };
     let ticked = wall();
     const tick = () => {
-      if (wall() - ticked > sleptMs && !hidden()) back(14 /* wake */);
+      if (wall() - ticked > sleptMs && !hidden()) back(15 /* wake */);
       ticked = wall();
       core.after(tickMs, tick);
     };
     tick();
-    if (hidden()) dispatch(10 /* hidden */);
-    document2.addEventListener("visibilitychange", () => hidden() ? dispatch(10 /* hidden */) : back(11 /* visible */));
-    scope2.addEventListener("online", () => dispatch(8 /* online */));
-    scope2.addEventListener("offline", () => dispatch(9 /* offline */));
+    if (hidden()) dispatch(11 /* hidden */);
+    document2.addEventListener("visibilitychange", () => hidden() ? dispatch(11 /* hidden */) : back(12 /* visible */));
+    scope2.addEventListener("online", () => dispatch(9 /* online */));
+    scope2.addEventListener("offline", () => dispatch(10 /* offline */));
     scope2.addEventListener("pagehide", () => {
       suspend();
-      dispatch(12 /* freeze */);
+      dispatch(13 /* freeze */);
     });
     scope2.addEventListener("pageshow", ({ persisted }) => {
       if (!persisted) return;
       resume();
-      back(13 /* thaw */);
+      back(14 /* thaw */);
     });
   }
 
@@ -1682,6 +1693,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
   function createConnection(core, url, p) {
     let model = { ...initial, offline: !core.scope.navigator.onLine };
     let lastPresented = 0;
+    let lastError = "";
     const wires = /* @__PURE__ */ new Map();
     const timers = [];
     const queue = [];
@@ -1698,24 +1710,27 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       const wire = wires.get(id);
       if (!held || !wire) return false;
       const { generation, token } = held;
-      if (wire.last !== generation && send(id, { type: "auth", token })) wire.presented.push(wire.last = lastPresented = generation);
+      if (wire.last === generation) return true;
+      if (!token && wire.born !== generation) dispatch(7 /* outgrown */, id);
+      else if (send(id, { type: "auth", token: token || void 0 })) wire.presented.push(wire.last = lastPresented = generation);
       return true;
     };
     const open = (id) => {
       const closed = ({ code }) => {
         wires.delete(id);
         dispatch(4 /* closed */, id, code);
-        if ((p.held()?.generation ?? 0) > lastPresented) dispatch(6 /* token */);
+        if (!model.main && (p.held()?.generation ?? 0) > lastPresented) dispatch(6 /* token */);
       };
       try {
         const socket = new core.scope.WebSocket(url, [subprotocol]);
-        const wire = { socket, presented: [], last: 0 };
+        const wire = { socket, born: p.held()?.generation ?? 0, presented: [], last: 0 };
         wires.set(id, wire);
         socket.onopen = () => dispatch(2 /* opened */, id, present(id));
         socket.onclose = closed;
         socket.onmessage = ({ data }) => {
           if (!wires.has(id)) return;
           const frame = decodeFrame(data);
+          if (frame?.type === "error") lastError = frame.code;
           dispatch(3 /* frame */, id, frame);
           if (frame) p.received(frame, frame.type === "welcome" && wire.presented.shift() || 0);
         };
@@ -1731,7 +1746,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
         wire?.socket.close(1e3);
       } else if (act === 2 /* auth */) present(id);
       else if (act === 3 /* ping */) send(id, { type: "ping" });
-      else if (act === 5 /* refresh */) p.refused(lastPresented);
+      else if (act === 5 /* refresh */) p.refused(lastPresented, lastError);
       else {
         timers[id]?.();
         timers[id] = ms === null ? void 0 : core.after(ms, () => dispatch(5 /* timer */, id));
@@ -1766,7 +1781,8 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     left: "number?",
     key: "text?",
     kid: "text?",
-    ttlMs: "number?"
+    ttlMs: "number?",
+    length: "number?"
   };
   var busy = /* @__PURE__ */ Symbol();
   function joinTabs(core, ring, vault, adopted, left) {
@@ -1777,8 +1793,8 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     let channel;
     const post = (held, more) => channel?.postMessage({ wallAt: held?.wallAt ?? 0, iat: held?.claims?.iat ?? null, ...more });
     const share = (held) => {
-      const { token, key: key2, kid, ttlMs } = held;
-      post(held, { token, key: key2, kid, ttlMs });
+      const { token, says, length, key: key2, kid, ttlMs } = held;
+      post(held, { token, says, length, key: key2, kid, ttlMs });
     };
     const hear = ({ data }) => {
       const m = fit(message, data);
@@ -1789,8 +1805,8 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
         if (m.left <= vault.forgotten()) return;
         vault.forget(m.left);
         left();
-      } else if (data.token) {
-        if (!vault.take({ ...m, token: data.token }, m.wallAt, "sibling")) return;
+      } else if ("token" in data) {
+        if (!vault.take({ ...m, token: data.token, says: data.says }, m.wallAt, "sibling")) return;
         adopted();
         answered?.();
       } else if (held && vault.leftMs() > 0 && ((held.claims.iat ?? 0) - (m.iat ?? 0) || held.wallAt - m.wallAt) > 0) share(held);
@@ -1848,7 +1864,8 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       signedOut: () => out,
       leftMs,
       take(answer, wallAt, from) {
-        const claims = readToken(answer.token);
+        const { token } = answer;
+        const claims = token ? readToken(token) : readClaims(answer.says, answer.kid);
         if (!claims) return null;
         const { sub, iss, iat, exp } = claims;
         const sibling = from === "sibling";
@@ -1856,8 +1873,8 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
         if (last) {
           const { claims: mine } = last;
           const same = mine.sub === sub && mine.iss === iss;
-          const newer = answer.token !== last.token && ((iat ?? 0) - (mine.iat ?? 0) || wallAt - last.wallAt) > 0;
-          if (same ? !newer && (sibling || from === "app" && held) : sibling) return null;
+          const newer = (!token || token !== last.token) && ((iat ?? 0) - (mine.iat ?? 0) || wallAt - last.wallAt) > 0;
+          if (same ? !newer && (sibling || from === "app" && held) : sibling && (token || !newer)) return null;
           if (!same) login++;
         }
         const ttlMs = answer.ttlMs ?? (iat && exp && (exp - iat) * 1e3);
@@ -1958,7 +1975,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     const vault = createVault(core, (held) => {
       emit("token", { held: !!held, key: held?.key ?? null, kid: held?.kid ?? null });
       connection.dispatch(held || options.public ? 0 /* wanted */ : 1 /* unwanted */);
-      if (login !== vault.login()) connection.dispatch(15 /* restart */);
+      if (login !== vault.login()) connection.dispatch(16 /* restart */);
       login = vault.login();
       if (held) connection.dispatch(6 /* token */);
       planner.token(true);
@@ -2051,7 +2068,8 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       () => settings.autoRefreshOnError
     );
     const connection = createConnection(core, options.streamUrl === null ? null : streamUrl.href, {
-      held: vault.held,
+      // A public ring asks for no token, so that no new connection is needed for each one that is in a cookie.
+      held: () => options.public && !vault.held()?.token ? null : vault.held(),
       received(frame, generation) {
         const { type } = frame;
         if (type === "welcome") {
@@ -2080,8 +2098,12 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
         emit("socket", { state, lastClose });
         if (state === "stopped") emit("failed", { trigger: "socket", code: "connection_refused", reason: `${lastClose}` });
       },
-      refused(generation) {
-        refresh("socket", generation).then(() => connection.dispatch(6 /* token */), () => connection.dispatch(7 /* refreshFailed */));
+      refused(generation, code) {
+        if (code === "token_missing" && vault.leftMs() > lastMomentMs) {
+          log("JWT connection: the stream gets no cookie. Fix: serve it at the host name of the refresh endpoint (keyturn check).");
+          return connection.dispatch(8 /* refreshFailed */);
+        }
+        refresh("socket", generation).then(() => connection.dispatch(6 /* token */), () => connection.dispatch(8 /* refreshFailed */));
       }
     });
     const adopt = async (signal) => {
@@ -2128,7 +2150,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
         if (vault.held()) planner.look();
         else begin();
       },
-      getToken: async () => (await token(null, true)).held?.token ?? null,
+      getToken: async () => (await token(null, true)).held?.token || null,
       async refresh() {
         guard.renew();
         return (await refresh("manual")).token;
@@ -2169,7 +2191,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
         signIn.cancel();
         guard.spend("");
         guard.renew();
-        connection.dispatch(15 /* restart */);
+        connection.dispatch(16 /* restart */);
         await refresh("signin");
       },
       status() {
@@ -2188,7 +2210,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
             kid: held.kid,
             iat: held.claims.iat,
             exp: held.claims.exp,
-            length: held.token.length,
+            length: held.token.length || (held.length ?? 0),
             leftMs: vault.leftMs()
           },
           plannedMs: planner.plannedMs(),
@@ -2335,7 +2357,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
           credentials: "include",
           cache: "no-store",
           signal,
-          headers: held ? { authorization: `Bearer ${held.token}` } : {}
+          headers: held?.token ? { authorization: `Bearer ${held.token}` } : {}
         });
         status = response.status;
         if (response.ok) answer = fit(shape, await response.json()) ?? null;
@@ -2476,6 +2498,8 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       log("✅ DynamicAuthManager: All caches cleared");
     };
     const decode = (token = vault.held()?.token) => {
+      const held = vault.held();
+      if (held && token === "") return { header: { kid: held.kid }, payload: structuredClone(held.claims.payload) };
       const [header, payload] = String(token ?? "").split(".", 2).map(segment);
       return header && payload ? { header, payload } : null;
     };
@@ -2518,8 +2542,8 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
           });
           const token = await getToken();
           const leftMs = vault.leftMs();
-          if (token && leftMs > 0) return { valid: true, token, expiresIn: leftMs < Infinity ? Math.round(leftMs / 1e3) : null };
-          return { valid: false, token: null, expiresIn: null, error: token && story().lastError?.message || "nobody is signed in" };
+          if (vault.held() && leftMs > 0) return { valid: true, token, expiresIn: leftMs < Infinity ? Math.round(leftMs / 1e3) : null };
+          return { valid: false, token: null, expiresIn: null, error: vault.held() && story().lastError?.message || "nobody is signed in" };
         } catch (error) {
           return { valid: false, token: null, expiresIn: null, error: why(error) };
         }
@@ -2530,7 +2554,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       getConfig: config,
       async handleJWTValidationError(error) {
         try {
-          return { success: true, retry: true, token: await inside.recover(why(error)) };
+          return { success: true, retry: true, token: await inside.recover(why(error)) || null };
         } catch (failure) {
           return { success: false, retry: false, token: null, error: why(failure) };
         }
@@ -3215,7 +3239,8 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
       const given = authorization ?? call.given;
       if (given) setRequestHeader.call(xhr, "authorization", given);
       if (call.until) xhr.timeout = Math.max(Math.ceil(call.until - core.now()), 1);
-      if (!authorization) unheard(xhr);
+      if (authorization === "" && !xhr.withCredentials) call.lent = xhr.withCredentials = true;
+      if (authorization === null) unheard(xhr);
       call.out = true;
       send.call(xhr, body);
     });
@@ -3230,6 +3255,7 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
         if (before && !before.done) finish(this, before);
         show(this);
         open.apply(this, opened);
+        if (before?.lent) this.withCredentials = false;
         if (opened.length > 2 && !opened[2] || !protects(`${opened[1]}`)) return;
         calls.set(this, { opened, headers: [], given: null, gone: new AbortController(), tries: 0, held: 0 });
         hear(this, this, onEvent);
@@ -3419,7 +3445,7 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
         const value = Reflect.get(target, name3);
         if (name3 === "fetch") {
           return (input, init) => {
-            const carries = input instanceof Request && input.headers.has("authorization");
+            const carries = input instanceof Request && (input.headers.has("authorization") || input.credentials === "include");
             return carries && refusals.shift()?.() || value.call(page, input, init);
           };
         }

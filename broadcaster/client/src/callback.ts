@@ -68,7 +68,7 @@ export function readArrival(search: string, tokenInUrl = false): Arrival {
  * the address at once, gets the token, and goes to the place that was left for a refresh, or to `defaultReturnPath`.
  * Resolves with the path, or with null where an error is shown; never rejects. Throws when keyturn is no client.
  */
-export function handleCallback(keyturn: Keyturn, options: CallbackOptions = {}, page: Document = document): Promise<string | null> {
+export function handleCallback(keyturn: Keyturn, options: CallbackOptions = {}): Promise<string | null> {
   const inside = insides().get(keyturn)
   if (!inside) throw new TypeError('handle callback: this is no client: pass what createKeyturn returned, or window.keyturn')
   const { core, vault, send, refreshUrl, settings, signIn } = inside
@@ -81,7 +81,7 @@ export function handleCallback(keyturn: Keyturn, options: CallbackOptions = {}, 
   let { refresh } = arrival
   // The marker is no secret, and a reload still needs it.
   scope.history!.replaceState(scope.history!.state, '', pathname + (refresh ? '?refresh=true' : ''))
-  const view = element === null ? null : createCallbackView(page, element)
+  const view = element === null ? null : createCallbackView(document, element)
 
   /** Where it leads now; used: the kept place has done its duty. */
   const target = (used: boolean): { path: string; kept: boolean } => {

@@ -96,6 +96,8 @@ export function createRefresher(
         signal.throwIfAborted()
         askedAt = core.wall()
         if (said === 'ok') got = await once()
+        // A provider that is down is waited for as the endpoint is: nobody is sent to it.
+        else if (/^(provider_unavailable|signin_busy)$/.test(said ?? '')) got = { code: said! }
       }
       const taken = got.answer && !signal.aborted && vault.take(got.answer, askedAt, 'refresh')
       if (taken) tabs.share(taken)
@@ -105,6 +107,8 @@ export function createRefresher(
     /** What remains when the session is over, or is of no use. */
     const end = async (code: string): Promise<never> => {
       const { news, error, thrown, after } = await signIn.end(trigger, code, said, signal)
+      // Nothing has been tried for whoever does not wait.
+      if (news.code === code && news.phase === 'failed') takeBack?.()
       told(news, error)
       after?.()
       throw thrown

@@ -35,8 +35,6 @@ export const enum Way {
   over,
   /** The provider wants to see the user, who has to be told. */
   refused,
-  /** The provider is down: later. */
-  wait,
   /** The sign-in is set up wrongly: say so. */
   mend,
   /** Nobody waits for it: when somebody does. */
@@ -54,7 +52,7 @@ export const wantsUser = /^((login|interaction|consent|account_selection)_requir
 export function nextWay({ mode, trigger, known, visible, said, recent }: Standing): Way {
   if (mode === 'off' || !known) return Way.over
   const refused = wantsUser.test(said ?? '')
-  if (said && !refused && !/^(ok|blocked)$/.test(said)) return /^(provider_unavailable|signin_busy)$/.test(said) ? Way.wait : Way.mend
+  if (said && !refused && !/^(ok|blocked)$/.test(said)) return Way.mend
   const over = refused ? Way.refused : Way.over
   if (mode === 'silent') return over
   if (!/^4/.test(trigger) && !wished(trigger) && !(trigger === 'expiry' && visible)) return Way.later
@@ -184,8 +182,6 @@ export function createSignIn(
           return fail('redirect_refused', 'the page has unsaved changes: refresh by hand to sign in again')
         case Way.later:
           return fail(code, 'the session is over: the next request signs in again')
-        case Way.wait:
-          return fail(said!, `the identity provider does not answer (${said}): it is asked again later`)
         case Way.mend:
           log(`JWT sign-in: the server answered ${said}. Fix: check provider and basePath, that its origins name ${scope.location!.origin}, and auth.providers there (keyturn check).`)
           return fail(said!, `sign-in is set up wrongly: the server answered ${said}`)

@@ -44,6 +44,8 @@ export class Server {
   refreshScript: Scripted = () => null
   apiScript: Scripted = () => null
   statusScript: Scripted = () => null
+  callbackScript: Scripted = () => null
+  logoutScript: Scripted = () => null
   /** What the server says of its configuration, besides its kids. */
   config = { strong: true, match: true, verifiers: { reporting: 2, agreeing: 2 }, locked: [] as string[], version: '1.0.0' }
   /** All refreshes that were answered with a token. */
@@ -135,8 +137,12 @@ export class Server {
 
   private async decide(tab: Tab, request: Request, body: string): Promise<Response> {
     const { pathname } = new URL(request.url)
+    if (pathname === '/auth/callback') return (await this.callbackScript(request)) ?? problem(400, 'state_invalid', { detail: 'Invalid or expired state' })
     if (pathname === '/auth/logout') {
+      const answer = await this.logoutScript(request)
+      if (answer?.ok === false) return answer
       tab.browser.cookie = null
+      if (answer) return answer
       return new Response(null, { status: 204 })
     }
     if (pathname === '/auth/refresh') return (await this.refreshScript(request)) ?? this.refresh(tab)

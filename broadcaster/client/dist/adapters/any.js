@@ -1,11 +1,11 @@
 import {
   adapt,
   opaque
-} from "../shared-6FXBWHCE.js";
+} from "../shared-NEDPS56S.js";
 import "../shared-OMCUL2HY.js";
 import {
   readToken
-} from "../shared-AOES6CGM.js";
+} from "../shared-MH75CZ2H.js";
 
 // src/adapters/any.ts
 var name = "getToken";

@@ -1,8 +1,8 @@
 import {
   adapt
-} from "../shared-6FXBWHCE.js";
+} from "../shared-NEDPS56S.js";
 import "../shared-OMCUL2HY.js";
-import "../shared-AOES6CGM.js";
+import "../shared-MH75CZ2H.js";
 
 // src/adapters/auth0-spa.ts
 function fromAuth0(client, options = {}) {

@@ -1,9 +1,9 @@
 import {
   adapt,
   misfit
-} from "../shared-6FXBWHCE.js";
+} from "../shared-NEDPS56S.js";
 import "../shared-OMCUL2HY.js";
-import "../shared-AOES6CGM.js";
+import "../shared-MH75CZ2H.js";
 
 // src/adapters/msal.ts
 var identity = /^(openid|profile|email|offline_access)$/;

@@ -1,8 +1,8 @@
 import {
   adapt
-} from "../shared-6FXBWHCE.js";
+} from "../shared-NEDPS56S.js";
 import "../shared-OMCUL2HY.js";
-import "../shared-AOES6CGM.js";
+import "../shared-MH75CZ2H.js";
 
 // src/adapters/oidc-client-ts.ts
 var signed = (user) => user ? { account: user.profile.sub, token: user.access_token, expiresIn: user.expires_in } : null;

@@ -38,4 +38,4 @@ export declare function readArrival(search: string, tokenInUrl?: boolean): Arriv
  * the address at once, gets the token, and goes to the place that was left for a refresh, or to `defaultReturnPath`.
  * Resolves with the path, or with null where an error is shown; never rejects. Throws when keyturn is no client.
  */
-export declare function handleCallback(keyturn: Keyturn, options?: CallbackOptions, page?: Document): Promise<string | null>;
+export declare function handleCallback(keyturn: Keyturn, options?: CallbackOptions): Promise<string | null>;

@@ -21,7 +21,7 @@ export interface Model {
     /** Id of the socket in use, 0: none. Ids grow, and whatever a forgotten one still says is ignored. */
     readonly main: number;
     readonly phase: 'connecting' | 'authing' | 'open';
-    /** Id of the socket that will replace it in a drain, 0: none. */
+    /** Id of the socket that will replace it in a drain, or with a newer cookie, 0: none. */
     readonly next: number;
     readonly lastId: number;
     /** Failures in a row; a connection that stands for 30 s sets it to 0. */
@@ -72,16 +72,18 @@ export declare const enum On {
     timer = 5,
     /** Another token is there. */
     token = 6,
-    refreshFailed = 7,
-    online = 8,
-    offline = 9,
-    hidden = 10,
-    visible = 11,
-    freeze = 12,
-    thaw = 13,
-    wake = 14,
+    /** That token can't be presented on this socket: only a new one brings its cookie along. */
+    outgrown = 7,
+    refreshFailed = 8,
+    online = 9,
+    offline = 10,
+    hidden = 11,
+    visible = 12,
+    freeze = 13,
+    thaw = 14,
+    wake = 15,
     /** Begin anew, for another user. */
-    restart = 15
+    restart = 16
 }
 /** What happened, to which socket or timer, and its argument. */
 export type Event = readonly [on: On, id?: number, argument?: ServerFrame | number | boolean | null];

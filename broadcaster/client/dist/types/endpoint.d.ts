@@ -21,7 +21,7 @@ export interface AppToken {
     readonly key?: string;
     readonly kid?: string;
 }
-/** What a server that answered well has given. */
+/** What a server that answered well has given: a token or, where it keeps tokens in a cookie, what the token says. */
 export declare const granted: (body: any) => Outcome;
 /**
  * Asks the refresh endpoint. The session cookie alone authorises; hint, a token that is still good, only tells

@@ -28,11 +28,12 @@ export interface Keyturn {
     /** Changes settings; unknown, fixed and locked names throw, values that will not do become the default. */
     configure(changes: Partial<Settings>): void;
     /**
-     * A token that is good for use, refreshed first if it is about to expire; null when nobody is signed in. Rejects with
+     * A token that is good for use, refreshed first if it is about to expire; null when nobody is signed in, or when
+     * the token is in a cookie that no script can read: `fetch` then goes with it. Rejects with
      * the KeyturnError `redirecting` when the page is being left for a sign-in, `unauthorized` when the user has to see to it.
      */
     getToken(): Promise<string | null>;
-    /** A new token, whatever the old one is worth. Rejects with a KeyturnError. */
+    /** A new token, whatever the old one is worth; '' where it is in a cookie that no script can read. Rejects with a KeyturnError. */
     refresh(): Promise<string>;
     /** `fetch` that adds the token and recovers from 401 and 403; for the configured origins only. */
     readonly fetch: AuthFetch;

@@ -18,7 +18,7 @@ export interface Manager extends Keyturn {
     ensureValidToken(): Promise<TokenCheck>;
     /** Drops the token from memory; the session goes on, and the next use fetches a new one. */
     clearCache(): Promise<void>;
-    /** A new token. Rejects with a KeyturnError. */
+    /** A new token; '' where it is in a cookie. Rejects with a KeyturnError. */
     refreshToken(): Promise<string>;
     /** Changes settings for as long as the page lives. Throws on an unknown, fixed or locked name. */
     updateConfig(changes: Partial<Settings>): void;

@@ -13,7 +13,10 @@ export interface Carrier<A> {
     readonly attempted: boolean;
     /** The caller's own `Authorization`; null without one. */
     readonly given: string | null;
-    /** Sends the request as it was called, with this `Authorization` (null: the caller's own). attempted: for the last time. */
+    /**
+     * Sends the request as it was called, with this `Authorization` (null: the caller's own; '': none, with cookies to
+     * other origins, too). attempted: for the last time.
+     */
     send(authorization: string | null, attempted: boolean): Promise<A>;
     status(answer: A): number;
     /** An answer as a response of which nothing has been read; asked for only where it may be a refusal. */

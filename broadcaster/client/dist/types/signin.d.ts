@@ -27,13 +27,11 @@ export declare const enum Way {
     over = 0,
     /** The provider wants to see the user, who has to be told. */
     refused = 1,
-    /** The provider is down: later. */
-    wait = 2,
     /** The sign-in is set up wrongly: say so. */
-    mend = 3,
+    mend = 2,
     /** Nobody waits for it: when somebody does. */
-    later = 4,
-    redirect = 5
+    later = 3,
+    redirect = 4
 }
 /** Reasons of a provider that wants to see the user (OpenID Connect Core section 3.1.2.6), and keyturn's own for another user. */
 export declare const wantsUser: RegExp;

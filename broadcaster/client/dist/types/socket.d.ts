@@ -18,8 +18,8 @@ export interface ConnectionParts {
     /** generation: of the token that a welcome answers; 0 for other frames. */
     readonly received: (frame: ServerFrame, generation: number) => void;
     readonly changed: (state: ConnectionState, lastClose: number | null) => void;
-    /** The token of this generation was refused: replace it, then say `token` or `refreshFailed`. */
-    readonly refused: (generation: number) => void;
+    /** The token of this generation was refused, for a reason of the server's: replace it, then say `token` or `refreshFailed`. */
+    readonly refused: (generation: number, code: string) => void;
 }
 /** A connection to url; without one, nothing ever happens. */
 export declare function createConnection(core: Core, url: string | null, p: ConnectionParts): Connection;

@@ -2,7 +2,11 @@ import type { Core } from './core.js';
 import type { Claims } from './jwt.js';
 /** A token as somebody gave it: the refresh endpoint, the app, or a sibling tab. */
 export interface Answer {
+    /** '' for one in a cookie that no script can read: requests carry it by themselves. */
     readonly token: string;
+    /** Of a token in a cookie: its payload, and its length. */
+    readonly says?: object | undefined;
+    readonly length?: number | null;
     /** Public name of the key that signed it, where told. */
     readonly key: string | null;
     readonly kid: string | null;
@@ -34,7 +38,8 @@ export interface Vault {
     leftMs(): number;
     /**
      * Takes a token asked for at wallAt (Unix ms); null when it is not taken. One from elsewhere must be newer than
-     * the one in use, and a sibling's of the same subject, and asked for after the last logout.
+     * the one in use, and a sibling's of the same subject, and asked for after the last logout. A cookie is all tabs':
+     * with a sibling's newer one the user of this tab has changed, too.
      */
     take(answer: Answer, wallAt: number, from: Bearer): Held | null;
     /** Adds what the server told of the token of a generation: its key, and the life it has left at most. */

@@ -3,7 +3,7 @@ import {
 } from "./shared-OMCUL2HY.js";
 import {
   readToken
-} from "./shared-AOES6CGM.js";
+} from "./shared-MH75CZ2H.js";
 
 // src/adapters/adapter.ts
 var over = /^(invalid_grant|(login|interaction|consent|account_selection)_required)$/;

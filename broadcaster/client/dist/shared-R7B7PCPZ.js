@@ -2,13 +2,13 @@ import {
   legible,
   readProblem,
   until
-} from "./shared-MMZBY3BK.js";
+} from "./shared-X6BDFIB5.js";
 import {
   KeyturnError
 } from "./shared-OMCUL2HY.js";
 import {
   readToken
-} from "./shared-AOES6CGM.js";
+} from "./shared-MH75CZ2H.js";
 
 // src/engine.ts
 var key = /* @__PURE__ */ Symbol.for("keyturn.engine");
@@ -77,14 +77,14 @@ function createRecover(p) {
   return async (request) => {
     const { signal, replayable, given } = request;
     let { held, sound } = await p.token(signal, !replayable);
-    if (given && readToken(given.slice(7))?.sub !== held?.claims.sub) return request.send(null, false);
+    if (given && (!held?.token || readToken(given.slice(7))?.sub !== held.claims.sub)) return request.send(null, false);
     const login = vault.login();
     let attempted = !sound || request.attempted;
     let replayed = false;
     let reported = false;
     let waits = 0;
     for (; ; ) {
-      const answer = await request.send(held && `Bearer ${held.token}`, attempted);
+      const answer = await request.send(held && held.token && `Bearer ${held.token}`, attempted);
       const status = request.status(answer);
       if (!held) return answer;
       const refusal = status === 401 || status === 403;
@@ -276,7 +276,8 @@ function installXhr(keyturn, scope = globalThis) {
     const given = authorization ?? call.given;
     if (given) setRequestHeader.call(xhr, "authorization", given);
     if (call.until) xhr.timeout = Math.max(Math.ceil(call.until - core.now()), 1);
-    if (!authorization) unheard(xhr);
+    if (authorization === "" && !xhr.withCredentials) call.lent = xhr.withCredentials = true;
+    if (authorization === null) unheard(xhr);
     call.out = true;
     send.call(xhr, body);
   });
@@ -291,6 +292,7 @@ function installXhr(keyturn, scope = globalThis) {
       if (before && !before.done) finish(this, before);
       show(this);
       open.apply(this, opened);
+      if (before?.lent) this.withCredentials = false;
       if (opened.length > 2 && !opened[2] || !protects(`${opened[1]}`)) return;
       calls.set(this, { opened, headers: [], given: null, gone: new AbortController(), tries: 0, held: 0 });
       hear(this, this, onEvent);

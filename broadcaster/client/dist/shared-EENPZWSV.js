@@ -3,7 +3,7 @@ import {
   createRecover,
   isFinal,
   isStream
-} from "./shared-YXNQCS5B.js";
+} from "./shared-R7B7PCPZ.js";
 import {
   askApp,
   askEndpoint,
@@ -12,12 +12,12 @@ import {
   createSignIn,
   placeKeys,
   signedOut
-} from "./shared-OU3TIYYE.js";
+} from "./shared-SNOJS6CG.js";
 import {
   createCore,
   jittered,
   until
-} from "./shared-MMZBY3BK.js";
+} from "./shared-X6BDFIB5.js";
 import {
   KeyturnError
 } from "./shared-OMCUL2HY.js";
@@ -28,8 +28,9 @@ import {
   fit,
   parseObject,
   place,
+  readClaims,
   readToken
-} from "./shared-AOES6CGM.js";
+} from "./shared-MH75CZ2H.js";
 import {
   plain
 } from "./shared-FPVI63QI.js";
@@ -64,6 +65,7 @@ function createAuthFetch(p) {
       send(authorization, attempted) {
         if (next) request = next();
         if (authorization) request.headers.set("authorization", authorization);
+        else if (authorization === "") request = new Request(request, { credentials: "include" });
         if (replayable && !none) {
           const sent = request;
           const copy = lasting ? null : sent.clone();
@@ -201,6 +203,11 @@ function step(before, [on, id = 0, argument], roll) {
         else wait(1 /* network */, Math.max(retryAfterMs, jittered(roll, attempt)));
     }
   };
+  const later = () => {
+    m.next = 0;
+    timer(null, 5 /* standby */);
+    timer(distanceMs + roll * distanceMs, 4 /* drain */);
+  };
   const expired = () => {
     switch (id) {
       case 1 /* retry */:
@@ -217,7 +224,7 @@ function step(before, [on, id = 0, argument], roll) {
         break;
       case 5 /* standby */:
         close(m.next);
-        m.next = 0;
+        later();
         break;
       case 7 /* hidden */:
         m.asleep = true;
@@ -273,10 +280,8 @@ function step(before, [on, id = 0, argument], roll) {
       break;
     }
     case 4 /* closed */:
-      if (id === m.next) {
-        m.next = 0;
-        timer(null, 5 /* standby */);
-      } else if (id === m.main) lost(argument);
+      if (id === m.next) later();
+      else if (id === m.main) lost(argument);
       break;
     case 5 /* timer */:
       expired();
@@ -286,32 +291,37 @@ function step(before, [on, id = 0, argument], roll) {
       if (m.main) effects.push([2 /* auth */, m.main]);
       if (m.next) effects.push([2 /* auth */, m.next]);
       break;
-    case 7 /* refreshFailed */:
+    case 7 /* outgrown */:
+      if (id !== m.next && (id !== m.main || m.next)) break;
+      close(m.next);
+      m.next = open(5 /* standby */);
+      break;
+    case 8 /* refreshFailed */:
       if (m.waiting === 4 /* refresh */) wait(2 /* server */, distanceMs + jittered(roll, m.attempt, distanceMs));
       break;
-    case 10 /* hidden */:
+    case 11 /* hidden */:
       timer(hiddenMs, 7 /* hidden */);
       break;
-    case 9 /* offline */:
+    case 10 /* offline */:
       m.offline = true;
       break;
-    case 12 /* freeze */:
+    case 13 /* freeze */:
       m.frozen = true;
       disconnect();
       break;
-    case 15 /* restart */:
+    case 16 /* restart */:
       m.stopped = false;
       m.attempt = 0;
       disconnect();
       connect();
       break;
     default:
-      if (on === 8 /* online */) m.offline = false;
-      if (on === 11 /* visible */) {
+      if (on === 9 /* online */) m.offline = false;
+      if (on === 12 /* visible */) {
         m.asleep = false;
         timer(null, 7 /* hidden */);
       }
-      if (on === 13 /* thaw */) m.frozen = false;
+      if (on === 14 /* thaw */) m.frozen = false;
       soon();
       probe();
   }
@@ -431,23 +441,23 @@ function watchPage(core, look, { dispatch }, { suspend, resume }) {
   };
   let ticked = wall();
   const tick = () => {
-    if (wall() - ticked > sleptMs && !hidden()) back(14 /* wake */);
+    if (wall() - ticked > sleptMs && !hidden()) back(15 /* wake */);
     ticked = wall();
     core.after(tickMs, tick);
   };
   tick();
-  if (hidden()) dispatch(10 /* hidden */);
-  document.addEventListener("visibilitychange", () => hidden() ? dispatch(10 /* hidden */) : back(11 /* visible */));
-  scope.addEventListener("online", () => dispatch(8 /* online */));
-  scope.addEventListener("offline", () => dispatch(9 /* offline */));
+  if (hidden()) dispatch(11 /* hidden */);
+  document.addEventListener("visibilitychange", () => hidden() ? dispatch(11 /* hidden */) : back(12 /* visible */));
+  scope.addEventListener("online", () => dispatch(9 /* online */));
+  scope.addEventListener("offline", () => dispatch(10 /* offline */));
   scope.addEventListener("pagehide", () => {
     suspend();
-    dispatch(12 /* freeze */);
+    dispatch(13 /* freeze */);
   });
   scope.addEventListener("pageshow", ({ persisted }) => {
     if (!persisted) return;
     resume();
-    back(13 /* thaw */);
+    back(14 /* thaw */);
   });
 }
 
@@ -702,6 +712,7 @@ var subprotocol = "keyturn.v1";
 function createConnection(core, url, p) {
   let model = { ...initial, offline: !core.scope.navigator.onLine };
   let lastPresented = 0;
+  let lastError = "";
   const wires = /* @__PURE__ */ new Map();
   const timers = [];
   const queue = [];
@@ -718,24 +729,27 @@ function createConnection(core, url, p) {
     const wire = wires.get(id);
     if (!held || !wire) return false;
     const { generation, token } = held;
-    if (wire.last !== generation && send(id, { type: "auth", token })) wire.presented.push(wire.last = lastPresented = generation);
+    if (wire.last === generation) return true;
+    if (!token && wire.born !== generation) dispatch(7 /* outgrown */, id);
+    else if (send(id, { type: "auth", token: token || void 0 })) wire.presented.push(wire.last = lastPresented = generation);
     return true;
   };
   const open = (id) => {
     const closed = ({ code }) => {
       wires.delete(id);
       dispatch(4 /* closed */, id, code);
-      if ((p.held()?.generation ?? 0) > lastPresented) dispatch(6 /* token */);
+      if (!model.main && (p.held()?.generation ?? 0) > lastPresented) dispatch(6 /* token */);
     };
     try {
       const socket = new core.scope.WebSocket(url, [subprotocol]);
-      const wire = { socket, presented: [], last: 0 };
+      const wire = { socket, born: p.held()?.generation ?? 0, presented: [], last: 0 };
       wires.set(id, wire);
       socket.onopen = () => dispatch(2 /* opened */, id, present(id));
       socket.onclose = closed;
       socket.onmessage = ({ data }) => {
         if (!wires.has(id)) return;
         const frame = decodeFrame(data);
+        if (frame?.type === "error") lastError = frame.code;
         dispatch(3 /* frame */, id, frame);
         if (frame) p.received(frame, frame.type === "welcome" && wire.presented.shift() || 0);
       };
@@ -751,7 +765,7 @@ function createConnection(core, url, p) {
       wire?.socket.close(1e3);
     } else if (act === 2 /* auth */) present(id);
     else if (act === 3 /* ping */) send(id, { type: "ping" });
-    else if (act === 5 /* refresh */) p.refused(lastPresented);
+    else if (act === 5 /* refresh */) p.refused(lastPresented, lastError);
     else {
       timers[id]?.();
       timers[id] = ms === null ? void 0 : core.after(ms, () => dispatch(5 /* timer */, id));
@@ -786,7 +800,8 @@ var message = {
   left: "number?",
   key: "text?",
   kid: "text?",
-  ttlMs: "number?"
+  ttlMs: "number?",
+  length: "number?"
 };
 var busy = /* @__PURE__ */ Symbol();
 function joinTabs(core, ring, vault, adopted, left) {
@@ -797,8 +812,8 @@ function joinTabs(core, ring, vault, adopted, left) {
   let channel;
   const post = (held, more) => channel?.postMessage({ wallAt: held?.wallAt ?? 0, iat: held?.claims?.iat ?? null, ...more });
   const share = (held) => {
-    const { token, key, kid, ttlMs } = held;
-    post(held, { token, key, kid, ttlMs });
+    const { token, says, length, key, kid, ttlMs } = held;
+    post(held, { token, says, length, key, kid, ttlMs });
   };
   const hear = ({ data }) => {
     const m = fit(message, data);
@@ -809,8 +824,8 @@ function joinTabs(core, ring, vault, adopted, left) {
       if (m.left <= vault.forgotten()) return;
       vault.forget(m.left);
       left();
-    } else if (data.token) {
-      if (!vault.take({ ...m, token: data.token }, m.wallAt, "sibling")) return;
+    } else if ("token" in data) {
+      if (!vault.take({ ...m, token: data.token, says: data.says }, m.wallAt, "sibling")) return;
       adopted();
       answered?.();
     } else if (held && vault.leftMs() > 0 && ((held.claims.iat ?? 0) - (m.iat ?? 0) || held.wallAt - m.wallAt) > 0) share(held);
@@ -868,7 +883,8 @@ function createVault(core, changed) {
     signedOut: () => out,
     leftMs,
     take(answer, wallAt, from) {
-      const claims = readToken(answer.token);
+      const { token } = answer;
+      const claims = token ? readToken(token) : readClaims(answer.says, answer.kid);
       if (!claims) return null;
       const { sub, iss, iat, exp } = claims;
       const sibling = from === "sibling";
@@ -876,8 +892,8 @@ function createVault(core, changed) {
       if (last) {
         const { claims: mine } = last;
         const same = mine.sub === sub && mine.iss === iss;
-        const newer = answer.token !== last.token && ((iat ?? 0) - (mine.iat ?? 0) || wallAt - last.wallAt) > 0;
-        if (same ? !newer && (sibling || from === "app" && held) : sibling) return null;
+        const newer = (!token || token !== last.token) && ((iat ?? 0) - (mine.iat ?? 0) || wallAt - last.wallAt) > 0;
+        if (same ? !newer && (sibling || from === "app" && held) : sibling && (token || !newer)) return null;
         if (!same) login++;
       }
       const ttlMs = answer.ttlMs ?? (iat && exp && (exp - iat) * 1e3);
@@ -978,7 +994,7 @@ function createKeyturn(options = {}, scope = globalThis) {
   const vault = createVault(core, (held) => {
     emit("token", { held: !!held, key: held?.key ?? null, kid: held?.kid ?? null });
     connection.dispatch(held || options.public ? 0 /* wanted */ : 1 /* unwanted */);
-    if (login !== vault.login()) connection.dispatch(15 /* restart */);
+    if (login !== vault.login()) connection.dispatch(16 /* restart */);
     login = vault.login();
     if (held) connection.dispatch(6 /* token */);
     planner.token(true);
@@ -1071,7 +1087,8 @@ function createKeyturn(options = {}, scope = globalThis) {
     () => settings.autoRefreshOnError
   );
   const connection = createConnection(core, options.streamUrl === null ? null : streamUrl.href, {
-    held: vault.held,
+    // A public ring asks for no token, so that no new connection is needed for each one that is in a cookie.
+    held: () => options.public && !vault.held()?.token ? null : vault.held(),
     received(frame, generation) {
       const { type } = frame;
       if (type === "welcome") {
@@ -1100,8 +1117,12 @@ function createKeyturn(options = {}, scope = globalThis) {
       emit("socket", { state, lastClose });
       if (state === "stopped") emit("failed", { trigger: "socket", code: "connection_refused", reason: `${lastClose}` });
     },
-    refused(generation) {
-      refresh("socket", generation).then(() => connection.dispatch(6 /* token */), () => connection.dispatch(7 /* refreshFailed */));
+    refused(generation, code) {
+      if (code === "token_missing" && vault.leftMs() > lastMomentMs) {
+        log("JWT connection: the stream gets no cookie. Fix: serve it at the host name of the refresh endpoint (keyturn check).");
+        return connection.dispatch(8 /* refreshFailed */);
+      }
+      refresh("socket", generation).then(() => connection.dispatch(6 /* token */), () => connection.dispatch(8 /* refreshFailed */));
     }
   });
   const adopt = async (signal) => {
@@ -1148,7 +1169,7 @@ function createKeyturn(options = {}, scope = globalThis) {
       if (vault.held()) planner.look();
       else begin();
     },
-    getToken: async () => (await token(null, true)).held?.token ?? null,
+    getToken: async () => (await token(null, true)).held?.token || null,
     async refresh() {
       guard.renew();
       return (await refresh("manual")).token;
@@ -1189,7 +1210,7 @@ function createKeyturn(options = {}, scope = globalThis) {
       signIn.cancel();
       guard.spend("");
       guard.renew();
-      connection.dispatch(15 /* restart */);
+      connection.dispatch(16 /* restart */);
       await refresh("signin");
     },
     status() {
@@ -1208,7 +1229,7 @@ function createKeyturn(options = {}, scope = globalThis) {
           kid: held.kid,
           iat: held.claims.iat,
           exp: held.claims.exp,
-          length: held.token.length,
+          length: held.token.length || (held.length ?? 0),
           leftMs: vault.leftMs()
         },
         plannedMs: planner.plannedMs(),

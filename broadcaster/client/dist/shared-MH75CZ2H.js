@@ -60,15 +60,17 @@ function segment(text = "") {
     return null;
   }
 }
+function readClaims(payload, kid) {
+  const claims = fit({ sub: "text?", iss: "text?", iat: "number?", exp: "number?" }, payload);
+  if (!claims) return null;
+  const granted = grants.map((name) => String(payload[name]).split(/[ ,]/).sort());
+  const told = JSON.stringify([claims.sub, kid, granted]);
+  return { kid, ...claims, payload, digest: `${fmix32(fnv1a(told))}-${fmix32(fnv1a(`.${told}`))}` };
+}
 function readToken(token) {
   const parts = typeof token === "string" && token.length <= 16384 ? token.split(".") : [];
-  const payload = segment(parts[1]);
   const header = fit({ kid: "text?" }, segment(parts[0]));
-  const claims = fit({ sub: "text?", iss: "text?", iat: "number?", exp: "number?" }, payload);
-  if (parts.length !== 3 || !parts[2] || !header || !claims) return null;
-  const granted = grants.map((name) => String(payload[name]).split(/[ ,]/).sort());
-  const told = JSON.stringify([claims.sub, header.kid, granted]);
-  return { ...header, ...claims, digest: `${fmix32(fnv1a(told))}-${fmix32(fnv1a(`.${told}`))}` };
+  return parts.length === 3 && parts[2] && header ? readClaims(segment(parts[1]), header.kid) : null;
 }
 
 export {
@@ -76,5 +78,6 @@ export {
   fit,
   parseObject,
   segment,
+  readClaims,
   readToken
 };

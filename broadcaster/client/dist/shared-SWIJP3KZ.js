@@ -4,7 +4,7 @@ import {
 import {
   fit,
   segment
-} from "./shared-AOES6CGM.js";
+} from "./shared-MH75CZ2H.js";
 import {
   plain
 } from "./shared-FPVI63QI.js";
@@ -112,7 +112,7 @@ async function checkConfiguration(keyturn, { core, vault, send, refreshUrl, ring
         credentials: "include",
         cache: "no-store",
         signal,
-        headers: held ? { authorization: `Bearer ${held.token}` } : {}
+        headers: held?.token ? { authorization: `Bearer ${held.token}` } : {}
       });
       status = response.status;
       if (response.ok) answer = fit(shape, await response.json()) ?? null;
@@ -253,6 +253,8 @@ function createManager(keyturn, { check = true } = {}) {
     log("✅ DynamicAuthManager: All caches cleared");
   };
   const decode = (token = vault.held()?.token) => {
+    const held = vault.held();
+    if (held && token === "") return { header: { kid: held.kid }, payload: structuredClone(held.claims.payload) };
     const [header, payload] = String(token ?? "").split(".", 2).map(segment);
     return header && payload ? { header, payload } : null;
   };
@@ -295,8 +297,8 @@ function createManager(keyturn, { check = true } = {}) {
         });
         const token = await getToken();
         const leftMs = vault.leftMs();
-        if (token && leftMs > 0) return { valid: true, token, expiresIn: leftMs < Infinity ? Math.round(leftMs / 1e3) : null };
-        return { valid: false, token: null, expiresIn: null, error: token && story().lastError?.message || "nobody is signed in" };
+        if (vault.held() && leftMs > 0) return { valid: true, token, expiresIn: leftMs < Infinity ? Math.round(leftMs / 1e3) : null };
+        return { valid: false, token: null, expiresIn: null, error: vault.held() && story().lastError?.message || "nobody is signed in" };
       } catch (error) {
         return { valid: false, token: null, expiresIn: null, error: why(error) };
       }
@@ -307,7 +309,7 @@ function createManager(keyturn, { check = true } = {}) {
     getConfig: config,
     async handleJWTValidationError(error) {
       try {
-        return { success: true, retry: true, token: await inside.recover(why(error)) };
+        return { success: true, retry: true, token: await inside.recover(why(error)) || null };
       } catch (failure) {
         return { success: false, retry: false, token: null, error: why(failure) };
       }

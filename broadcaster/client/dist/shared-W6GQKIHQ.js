@@ -5,10 +5,10 @@ import {
   placeKeys,
   signedOut,
   wantsUser
-} from "./shared-OU3TIYYE.js";
+} from "./shared-SNOJS6CG.js";
 import {
   readProblem
-} from "./shared-MMZBY3BK.js";
+} from "./shared-X6BDFIB5.js";
 import {
   KeyturnError
 } from "./shared-OMCUL2HY.js";
@@ -94,7 +94,7 @@ function readArrival(search, tokenInUrl = false) {
   if (!query.has("token")) return { refresh, what: "fetch" };
   return tokenInUrl ? { refresh, what: "token", token: get("token") } : fail(none, "a token in the address is not taken: addresses end up in histories and logs; tokenInUrl: true of handleCallback takes it");
 }
-function handleCallback(keyturn, options = {}, page = document) {
+function handleCallback(keyturn, options = {}) {
   const inside = insides().get(keyturn);
   if (!inside) throw new TypeError("handle callback: this is no client: pass what createKeyturn returned, or window.keyturn");
   const { core, vault, send, refreshUrl, settings, signIn } = inside;
@@ -106,7 +106,7 @@ function handleCallback(keyturn, options = {}, page = document) {
   const { what } = arrival;
   let { refresh } = arrival;
   scope.history.replaceState(scope.history.state, "", pathname + (refresh ? "?refresh=true" : ""));
-  const view = element === null ? null : createCallbackView(page, element);
+  const view = element === null ? null : createCallbackView(document, element);
   const target = (used) => {
     const { defaultReturnPath } = settings();
     if (!refresh) return { path: defaultReturnPath, kept: false };

@@ -1,24 +1,24 @@
 import {
   readProblem,
   until
-} from "./shared-MMZBY3BK.js";
+} from "./shared-X6BDFIB5.js";
 import {
   KeyturnError
 } from "./shared-OMCUL2HY.js";
 import {
   fit,
-  readToken,
-  segment
-} from "./shared-AOES6CGM.js";
+  readClaims,
+  readToken
+} from "./shared-MH75CZ2H.js";
 
 // src/endpoint.ts
-function outcome(token, expiresIn, body) {
-  const told = fit({ expiresIn: "number?", key: "text?", kid: "text?" }, { ...body, expiresIn });
-  if (!told || !readToken(token)) return { code: "unreadable_token" };
-  const { key, kid } = told;
-  return { answer: { token, key, kid, ttlMs: told.expiresIn && told.expiresIn * 1e3 } };
+function outcome(token, expiresIn, body, says) {
+  const told = fit({ expiresIn: "number?", key: "text?", kid: "text?", length: "number?" }, { ...body, expiresIn });
+  if (!told || !(token ? readToken(token) : readClaims(says, told.kid))) return { code: "unreadable_token" };
+  const { key, kid, length } = told;
+  return { answer: { token: token || "", says, length, key, kid, ttlMs: told.expiresIn && told.expiresIn * 1e3 } };
 }
-var granted = (body) => outcome(body.access_token, body.expires_in, body);
+var granted = (body) => outcome(body.access_token, body.expires_in, body, body.claims);
 async function askEndpoint(send, url, hint, signal) {
   const response = await send(url, {
     method: "POST",
@@ -155,6 +155,7 @@ function createRefresher(core, vault, guard, tabs, signIn, ask, told) {
         signal.throwIfAborted();
         askedAt = core.wall();
         if (said === "ok") got = await once();
+        else if (/^(provider_unavailable|signin_busy)$/.test(said ?? "")) got = { code: said };
       }
       const taken = got.answer && !signal.aborted && vault.take(got.answer, askedAt, "refresh");
       if (taken) tabs.share(taken);
@@ -162,6 +163,7 @@ function createRefresher(core, vault, guard, tabs, signIn, ask, told) {
     };
     const end = async (code) => {
       const { news, error, thrown, after } = await signIn.end(trigger, code, said, signal);
+      if (news.code === code && news.phase === "failed") takeBack?.();
       told(news, error);
       after?.();
       throw thrown;
@@ -346,11 +348,11 @@ var wantsUser = /^((login|interaction|consent|account_selection)_required|accoun
 function nextWay({ mode, trigger, known, visible, said, recent }) {
   if (mode === "off" || !known) return 0 /* over */;
   const refused = wantsUser.test(said ?? "");
-  if (said && !refused && !/^(ok|blocked)$/.test(said)) return /^(provider_unavailable|signin_busy)$/.test(said) ? 2 /* wait */ : 3 /* mend */;
+  if (said && !refused && !/^(ok|blocked)$/.test(said)) return 2 /* mend */;
   const over = refused ? 1 /* refused */ : 0 /* over */;
   if (mode === "silent") return over;
-  if (!/^4/.test(trigger) && !wished(trigger) && !(trigger === "expiry" && visible)) return 4 /* later */;
-  return recent ? over : 5 /* redirect */;
+  if (!/^4/.test(trigger) && !wished(trigger) && !(trigger === "expiry" && visible)) return 3 /* later */;
+  return recent ? over : 4 /* redirect */;
 }
 var againMs = 3e5;
 var expired = "Your authentication session has expired. Please log in again.";
@@ -365,7 +367,7 @@ function createSignIn(core, vault, guard, ring, loginUrl, settings, off, log, st
   const address = (marker, more = {}) => {
     const { provider, audience } = settings();
     const who = vault.who() ?? ended;
-    const [payload] = marker ? [segment(vault.held()?.token?.split(".")[1])] : [];
+    const payload = marker ? vault.held()?.claims.payload : null;
     const url = new URL(loginUrl);
     const all = {
       // The provider and the audience that the user has now; the server remembers them as long as the session lives.
@@ -414,24 +416,22 @@ function createSignIn(core, vault, guard, ring, loginUrl, settings, off, log, st
       };
       let way = nextWay(standing);
       let back;
-      if (way === 5 /* redirect */) {
+      if (way === 4 /* redirect */) {
         const [recent, undo] = note(trigger);
         back = undo;
         way = nextWay({ ...standing, recent });
         if (recent) back();
       }
       switch (way) {
-        case 5 /* redirect */:
+        case 4 /* redirect */:
           if (await leave("refresh", trigger, said && wantsUser.test(said) ? { prompt: "none" } : {}, signal)) {
             return { news: { phase: "redirecting", trigger }, thrown: redirector.leaving() ?? new KeyturnError("signed_out", "the user has signed out") };
           }
           back();
           return fail("redirect_refused", "the page has unsaved changes: refresh by hand to sign in again");
-        case 4 /* later */:
+        case 3 /* later */:
           return fail(code, "the session is over: the next request signs in again");
-        case 2 /* wait */:
-          return fail(said, `the identity provider does not answer (${said}): it is asked again later`);
-        case 3 /* mend */:
+        case 2 /* mend */:
           log(`JWT sign-in: the server answered ${said}. Fix: check provider and basePath, that its origins name ${scope.location.origin}, and auth.providers there (keyturn check).`);
           return fail(said, `sign-in is set up wrongly: the server answered ${said}`);
         default: {

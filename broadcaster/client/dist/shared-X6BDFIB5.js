@@ -1,6 +1,6 @@
 import {
   parseObject
-} from "./shared-AOES6CGM.js";
+} from "./shared-MH75CZ2H.js";
 import {
   plain
 } from "./shared-FPVI63QI.js";
