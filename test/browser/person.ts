@@ -75,6 +75,15 @@ export class Tab {
     await this.page.getByTestId(id).click({ noWaitAfter: true })
   }
 
+  /**
+   * Points at what carries this test id, and returns the click of the mouse. Unlike all else it reaches a page
+   * that is being left for another, whose provider takes its time.
+   */
+  async pointAt(id: string): Promise<() => Promise<void>> {
+    const { x, y, width, height } = (await this.page.getByTestId(id).boundingBox())!
+    return () => this.page.mouse.click(x + width / 2, y + height / 2)
+  }
+
   /** Waits until a page of the app is there at exactly this path, query and hash included, with a user and a connection. */
   async arrives(path: string, socket = true): Promise<void> {
     await until(async () => {
@@ -88,6 +97,22 @@ export class Tab {
   async loginAtProvider(name = this.person.name): Promise<void> {
     await this.page.getByTestId('idp-name').fill(name)
     await this.page.getByTestId('idp-login').click({ noWaitAfter: true })
+  }
+
+  /** Holds the callback page's request for a token, which comes before the page goes on. */
+  async holdCallback(): Promise<{ arrived: Promise<void>, release: () => void }> {
+    let here!: () => void
+    let release!: () => void
+    const arrived = new Promise<void>((resolve) => { here = resolve })
+    const gate = new Promise<void>((resolve) => { release = resolve })
+    await this.page.route('**/auth/refresh', async (route) => {
+      if (new URL(this.page.url()).pathname === '/ui/callback') {
+        here()
+        await gate
+      }
+      await route.continue().catch(() => {}) // a page that is gone needs no answer
+    })
+    return { arrived, release }
   }
 
   /** The token in use, decoded in the page; null without one. */
@@ -182,7 +207,14 @@ export class Person {
         const token = await page.evaluate(() => (window as any).keyturn?.getCurrentToken?.()).catch(() => null)
         if (token) this.tokens.add(token)
         stored.push(await page.evaluate(() => JSON.stringify([
-          { ...localStorage }, { ...sessionStorage }, document.cookie, location.href, history.state, document.documentElement.outerHTML,
+          ...['localStorage', 'sessionStorage'].map((name) => {
+            try {
+              return { ...(window as any)[name] }
+            } catch {
+              return null // switched off
+            }
+          }),
+          document.cookie, location.href, history.state, document.documentElement.outerHTML,
         ])))
       }
       const said = [...this.tabs.flatMap((t) => t.lines), ...this.addresses, ...stored].join('\n')

@@ -104,8 +104,13 @@ export class Provider {
 
   /** Ends everything: held and slow answers, connections, the listener. */
   async close(): Promise<void> {
-    for (const end of [...this.ends]) end()
+    this.letGo()
     await this.down()
+  }
+
+  /** Ends all holds, and what a slow answer still has to wait. */
+  letGo(): void {
+    for (const end of [...this.ends]) end()
   }
 
   /** Lets an app at an origin sign people in: its callbacks, and the pages that a logout may lead to. */

@@ -78,6 +78,7 @@ export function setSigninStage(setting: Setting, options: ProviderOptions = {}, 
   afterAll(async () => {
     await admin?.page.context().close()
     await stage.browser.close()
+    if (process.env.P1) console.log(stage.daemon.output)
     await stage.daemon.remove()
     await stage.provider.close()
   })
@@ -87,6 +88,7 @@ export function setSigninStage(setting: Setting, options: ProviderOptions = {}, 
     stage.provider.forget()
   })
   afterEach(async () => {
+    stage.provider.letGo()
     const leaving = there
     there = []
     const results = await Promise.allSettled(leaving.map((p) => p.leave()))
