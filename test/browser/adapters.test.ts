@@ -47,7 +47,15 @@ if (!user) await manager.signinRedirect({ prompt: 'login' })
 else {
   history.replaceState(null, '', '/app')
   window.lost = 0
-  keyturn.on('sessionended', () => { lost++ })
+  keyturn.on('sessionended', async () => {
+    lost++
+    await manager.removeUser()
+  })
+  window.signOut = async () => {
+    const user = await manager.getUser()
+    await keyturn.logout()
+    await manager.signoutRedirect({ id_token_hint: user.id_token, post_logout_redirect_uri: location.origin + '/' })
+  }
   keyturn.configure(fromOidcClientTs(manager))
   window.manager = manager
 }
@@ -171,6 +179,24 @@ test('the token is refused in eight tabs at once: one asks for another, and each
   expect(await kids()).toEqual(Array(tabs).fill(kid))
   expect(renewals().length).toBe(1)
   await unharmed()
+})
+
+test('one tab signs out: the others are out at once and stay so, and the provider is asked for nothing', async () => {
+  await open()
+  provider.forget()
+  const [first, ...others] = pages
+  await Promise.all([
+    first!.waitForURL(`${front.url}/`),
+    first!.evaluate(() => { void (window as any).signOut() }),
+  ])
+  for (const page of others) {
+    await until(() => page.evaluate(() => (window as any).lost === 1), 'the tab has heard of it')
+    expect(await page.evaluate(() => (window as any).keyturn.getToken())).toBe(null)
+    expect(await call(page, '/api/hello')).toBe(401)
+  }
+  expect(renewals()).toEqual([])
+  expect(provider.requests('/session/end').length).toBe(1)
+  expect(await others[0]!.evaluate(() => Object.keys(localStorage).filter((name) => name.startsWith('oidc.user')))).toEqual([])
 })
 
 test('without the adapter the same eight tabs spend the refresh token more than once, and the provider ends the session', async () => {
