@@ -13,13 +13,14 @@ import { binary, until } from './daemon.js'
 import { type Block, blocks, folder, matches, missing } from './docs.js'
 import { call } from './page.js'
 import { app, breakRefresh, leak, scenes } from './scenes.js'
+import { signinScenes } from './signin-scenes.js'
 
 const stage = setAppStage()
 const all = blocks()
 const at = ({ page, line }: Block): string => `${page}:${line}`
 
-/** Scenes that need more than a page and one daemon: test/docs_test.go plays them. */
-const elsewhere = ['mismatch']
+/** Scenes that need more than a page and one daemon: test/docs_test.go plays those of commands, docs-signin.test.ts those of consoles. */
+const elsewhere = { output: ['mismatch'], log: Object.keys(signinScenes) }
 
 /** The block that follows one, if it is of this kind and has no name of its own. */
 function after(block: Block, tag: string): Block | undefined {
@@ -37,15 +38,17 @@ async function type(page: Page, text: string): Promise<void> {
 
 test('each block says what it is, and somebody runs it', () => {
   covers('DOC-01', 'DOC-08', 'ACC-12')
-  expect(new Set(all.map(({ page }) => page))).toEqual(new Set(['quick-reference.md', 'technical.md', 'troubleshooting.md', 'user-guide.md']))
+  expect(new Set(all.map(({ page }) => page))).toEqual(new Set([
+    'adapters.md', 'quick-reference.md', 'sign-in.md', 'technical.md', 'testing.md', 'troubleshooting.md', 'user-guide.md',
+  ]))
   for (const block of all) {
     const { tag, name } = block
     const before = all[all.indexOf(block) - 1]
     const follows = (kind: string): boolean => !!before && after(before, tag) === block && before.tag === kind
     const known =
-      tag === 'log' ? (name ? Object.hasOwn(scenes, name) : follows('js'))
-      : tag === 'output' ? (name ? elsewhere.includes(name) : follows('sh'))
-      : ['js', 'html', 'sh', 'text', 'mermaid'].includes(tag) && !name
+      tag === 'log' ? (name ? Object.hasOwn(scenes, name) || elsewhere.log.includes(name) : follows('js'))
+      : tag === 'output' ? (name ? elsewhere.output.includes(name) : follows('sh'))
+      : ['js', 'html', 'sh', 'ts', 'yaml', 'mjs', 'text', 'mermaid'].includes(tag) && !name
     expect(known, `${at(block)}: nobody runs a block of \`\`\`${tag} ${name}`).toBe(true)
   }
 })
@@ -89,7 +92,7 @@ describe('the lines to look for are what the console shows', () => {
       .filter((name) => name.endsWith('.ts')).map((name) => readFileSync(join(folder, '../src', name), 'utf8')).join('\n')
     let seen = 0
     for (const page of readdirSync(folder)) {
-      for (const [, line] of readFileSync(join(folder, page), 'utf8').matchAll(/`\[fetchWithAuth\] (.*?)`/g)) {
+      for (const [, line] of readFileSync(join(folder, page), 'utf8').matchAll(/`\[(?:fetchWithAuth|Callback)\] (.*?)`/g)) {
         seen++
         expect(source, `${page}: ${line}`).toContain(line!.replace('Error during refresh: ', ''))
       }

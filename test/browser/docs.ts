@@ -14,6 +14,8 @@ export interface Block {
    * `js` is typed into the console of a page where somebody is signed in; `log` is what it prints there, or, with a
    * name, what the console shows in the scene of that name; `html` is put into a page; `sh` is run beside
    * `keyturn dev`; `output` is what it prints, or, with a name, what test/docs_test.go sees in the scene of that name;
+   * `ts` is compiled, in test/adapters/docs.test.ts of the client; `yaml` is a configuration, which
+   * cmd/keyturn/docs_test.go loads; `mjs` is run by Node.js, in docs-signin.test.ts;
    * `text` and `mermaid` are read only.
    */
   readonly tag: string
@@ -36,7 +38,7 @@ export function blocks(): Block[] {
       else if (open) {
         all.push({ page, line: open.line, tag: open.tag, name: open.name, text: open.lines.join('\n') })
         open = undefined
-      } else if (!tag) throw new Error(`${where}: a block says what it is: \`\`\`js, log, html, sh, output, text or mermaid`)
+      } else if (!tag) throw new Error(`${where}: a block says what it is: \`\`\`js, log, html, sh, ts, output, yaml, mjs, text or mermaid`)
       else open = { line: at + 2, tag, name, lines: [] }
     }
     if (open) throw new Error(`${page}:${open.line}: a block has no end`)

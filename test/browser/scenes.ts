@@ -95,6 +95,14 @@ export const scenes: Scenes = {
     return traffic.lines
   },
 
+  async three(stage) {
+    const { page, traffic } = await app(stage, { socket: false })
+    await page.evaluate(() => fetch('/auth/login', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"sub":"alice","roles":["user","admin"]}' }))
+    const got = await page.evaluate(async () => (await Promise.all([1, 2, 3].map(() => fetch('/api/admin')))).map((a) => a.status))
+    if (got.join() !== '200,200,200') throw new Error(`three calls: got ${got.join()}`)
+    return traffic.lines
+  },
+
   async denied(stage) {
     const { page, traffic } = await app(stage)
     await calls(page, '/api/admin', 403)
