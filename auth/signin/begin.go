@@ -144,6 +144,8 @@ func (s *Service) mayBegin(r *http.Request, in asked) *refusal {
 	switch {
 	case h.Get("Sec-Fetch-Site") == "cross-site":
 		return no(http.StatusForbidden, CodeOriginRefused, "another site began this sign-in; open the app and sign in there")
+	case s.embedded(r):
+		return no(http.StatusForbidden, CodeOriginRefused, "a sign-in begins by a navigation, not in a page of another origin")
 	case h.Get("Sec-Fetch-Dest") == "iframe" && !in.framed:
 		return no(http.StatusForbidden, CodeOriginRefused, "a sign-in in a frame wants mode=frame and prompt=none")
 	}

@@ -98,7 +98,7 @@ func (s *Service) readCallback(ctx context.Context, r *http.Request) (came, *ref
 // provider's own redirect is a navigation and carries no origin.
 func (s *Service) mayPassOn(r *http.Request) *refusal {
 	origin := r.Header.Get("Origin")
-	if origin != "" && origin != s.config.PublicURL && !s.origins.lists(origin) && !sameHost(origin, r) {
+	if s.embedded(r) || origin != "" && origin != s.config.PublicURL && !s.origins.lists(origin) && !sameHost(origin, r) {
 		return no(http.StatusForbidden, CodeOriginRefused, "pages of this origin may not call here; add it to the list of origins")
 	}
 	return nil

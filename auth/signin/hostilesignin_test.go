@@ -254,6 +254,20 @@ func TestSignInsThatOtherSitesBeginAreRefused(t *testing.T) {
 			t.Errorf("%s: policy %q", name, policy)
 		}
 	}
+	// A neighbour of the same site, whose requests carry even strict cookies.
+	for _, mode := range []string{"no-cors", "cors", "websocket"} {
+		near := func(q *http.Request) {
+			q.Header.Set("Sec-Fetch-Site", "same-site")
+			q.Header.Set("Sec-Fetch-Mode", mode)
+			q.Header.Set("Sec-Fetch-Dest", "image")
+		}
+		back := b.visit(b.begin(returning(page)))
+		for _, address := range []string{"/auth/login?" + returning(page).Encode(), back} {
+			if got := b.do("GET", address, near); got.status != 403 || got.code() != CodeOriginRefused || got.header.Get("Location") != "" {
+				t.Errorf("%s of a neighbour: %d %s", mode, got.status, got.body)
+			}
+		}
+	}
 	want(t, "a callback from a script of elsewhere", b.do("GET", "/auth/callback?code=c&state="+newState().text(), from("https://evil.example")), 403, CodeOriginRefused)
 	if b.jar[insecureCookieName] != session || b.refresh().status != 200 {
 		t.Error("the session is not what it was")

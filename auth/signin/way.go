@@ -44,6 +44,16 @@ func wantsJSON(r *http.Request) bool {
 	return false
 }
 
+// embedded reports whether a page of an origin that is not listed asks without a
+// navigation: as an image, a script, a fetch that it can't read. Cookies go with it where the two are of one site.
+func (s *Service) embedded(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Mode") {
+	case "", "navigate", "nested-navigate":
+		return false
+	}
+	return r.Header.Get("Sec-Fetch-Site") != "same-origin" && !s.origins.lists(r.Header.Get("Origin"))
+}
+
 // arrival is the answer to a script that passed on a code.
 type arrival struct {
 	grant
