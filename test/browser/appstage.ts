@@ -13,8 +13,8 @@ export interface AppStage {
   context(options?: BrowserContextOptions): Promise<BrowserContext>
 }
 
-/** Registers a file's hooks. The members are set anew for each test; the daemon's ring goes on turning. */
-export function setAppStage(): AppStage {
+/** Registers a file's hooks; flags are those of the daemon besides the usual ones. The members are set anew for each test; the daemon's ring goes on turning. */
+export function setAppStage(...flags: string[]): AppStage {
   const contexts: BrowserContext[] = []
   const stage = {
     async context(options) {
@@ -25,7 +25,7 @@ export function setAppStage(): AppStage {
   } as AppStage
   beforeAll(async () => {
     stage.browser = await launch()
-    stage.daemon = await new Daemon().start('--beacon', '1s')
+    stage.daemon = await new Daemon().start('--beacon', '1s', ...flags)
   })
   afterAll(async () => {
     await stage.browser.close()
