@@ -140,7 +140,7 @@ describe('a provider of another site, whose cookies the browser keeps from frame
   })
 
   test('a session that is over there, too: the user is told, and led to the login, once', async () => {
-    covers('SIL-06', 'OAU-09', 'CTX-09')
+    covers('SIL-06', 'OAU-09', 'LOG-15')
     const { ann, tab } = await ended(stage, '/ui/reports?page=2')
     stage.provider.endSession(ann.name)
     expect(await call(tab)).toBe('TOKEN_REFRESH_IN_PROGRESS')
@@ -182,7 +182,7 @@ describe('silent', () => {
   })
 
   test('a 401 that nothing can mend clears the page, and its caller hears that the user has to sign in', async () => {
-    covers('OAU-18', 'SIL-03')
+    covers('OAU-18', 'CTX-09', 'LOG-15')
     const { ann, tab } = await ended(stage)
     stage.provider.endSession(ann.name)
     await tab.page.evaluate(() => { sessionStorage.setItem('postLoginUrl', '/ui/stale') })
