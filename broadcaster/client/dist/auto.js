@@ -1,6 +1,6 @@
 import {
   createKeyturn
-} from "./shared-EENPZWSV.js";
+} from "./shared-DFEUI4OJ.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";
@@ -10,16 +10,16 @@ import {
 import {
   mountNotice,
   watchUnsaved
-} from "./shared-TIFXVSMS.js";
+} from "./shared-I6FHREOQ.js";
 import {
   createManager,
   expose,
   installCompat
-} from "./shared-SWIJP3KZ.js";
+} from "./shared-LCYG6PTQ.js";
 import {
   handleCallback
-} from "./shared-W6GQKIHQ.js";
-import "./shared-SNOJS6CG.js";
+} from "./shared-WHZWO5IC.js";
+import "./shared-A6S4A7WO.js";
 import "./shared-X6BDFIB5.js";
 import "./shared-OMCUL2HY.js";
 import {

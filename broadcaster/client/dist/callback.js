@@ -1,8 +1,8 @@
 import {
   handleCallback,
   readArrival
-} from "./shared-W6GQKIHQ.js";
-import "./shared-SNOJS6CG.js";
+} from "./shared-WHZWO5IC.js";
+import "./shared-A6S4A7WO.js";
 import "./shared-X6BDFIB5.js";
 import "./shared-OMCUL2HY.js";
 import "./shared-FJSELP7O.js";

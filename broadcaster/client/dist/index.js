@@ -1,13 +1,13 @@
 import {
   createKeyturn
-} from "./shared-EENPZWSV.js";
+} from "./shared-DFEUI4OJ.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";
 import {
   installXhr
 } from "./shared-R7B7PCPZ.js";
-import "./shared-SNOJS6CG.js";
+import "./shared-A6S4A7WO.js";
 import "./shared-X6BDFIB5.js";
 import {
   KeyturnError

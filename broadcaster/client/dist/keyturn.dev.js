@@ -238,6 +238,29 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
   var name = /* @__PURE__ */ Symbol.for("keyturn.insides");
   var insides = () => globalThis[name] ??= /* @__PURE__ */ new WeakMap();
 
+  // src/mark.ts
+  var cookieSeconds = 300;
+  function createMark({ scope: { document: document2 }, read: read2, write: write2 }, key2) {
+    const name3 = key2.replaceAll(":", "-");
+    const cookie = () => {
+      try {
+        return new RegExp(`(?:^|; )${name3}=([^;]*)`).exec(document2.cookie)?.[1] ?? "";
+      } catch {
+        return "";
+      }
+    };
+    return {
+      read: () => read2("sessionStorage", key2) || cookie(),
+      write(value) {
+        if (write2("sessionStorage", key2, value) && !cookie()) return;
+        try {
+          document2.cookie = `${name3}=${value};max-age=${value ? cookieSeconds : 0};path=/;samesite=strict`;
+        } catch {
+        }
+      }
+    };
+  }
+
   // src/guard.ts
   var ofFailure = (trigger) => /^(40|so)/.test(trigger);
   var wished = (trigger) => /^(ma|si)/.test(trigger);
@@ -249,7 +272,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
   var breakAfter = 2;
   function createGuard(core, ring, auto) {
     const budgetKey = `keyturn:budget:${ring}`;
-    const claimsKey = `keyturn:403:${ring}`;
+    const claims = createMark(core, `keyturn:403:${ring}`);
     const silenceKey = `keyturn:silence:${ring}`;
     let refusals = 0;
     let last = 0;
@@ -296,8 +319,8 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
         openUntil = 0;
         refusals = Math.min(refusals, breakAfter - 1);
       },
-      spentOn: (digest) => core.read("sessionStorage", claimsKey) === digest,
-      spend: (digest) => core.write("sessionStorage", claimsKey, digest)
+      spentOn: (digest) => claims.read() === digest,
+      spend: claims.write
     };
   }
 
@@ -624,8 +647,8 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
   var againMs = 3e5;
   var expired = "Your authentication session has expired. Please log in again.";
   function createSignIn(core, vault, guard, ring, loginUrl, settings, off, log, stuck) {
-    const { scope: scope2, read: read2, write: write2, wall } = core;
-    const sentKey = `keyturn:sent:${ring}`;
+    const { scope: scope2, wall } = core;
+    const sent = createMark(core, `keyturn:sent:${ring}`);
     const redirector = createRedirector(core, () => settings().onBeforeRedirect, log);
     let life = new AbortController();
     let ended = null;
@@ -634,12 +657,11 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     const address = (marker, more = {}) => {
       const { provider, audience } = settings();
       const who = vault.who() ?? ended;
-      const payload = marker ? vault.held()?.claims.payload : null;
       const url = new URL(loginUrl);
       const all = {
         // The provider and the audience that the user has now; the server remembers them as long as the session lives.
-        provider: provider || (/^([\w-]+)\|/.exec(who?.sub ?? "")?.[1] ?? ""),
-        aud: audience || `${[payload?.aud ?? ""].flat()[0]}`,
+        provider: provider || (marker && /^([\w-]+)\|/.exec(who?.sub ?? "")?.[1] || ""),
+        aud: audience || `${[marker && who?.payload?.aud || ""].flat()[0]}`,
         redirect_uri: callback() + (marker ? "?refresh=true" : ""),
         ...more
       };
@@ -659,14 +681,6 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
         stuck(trigger, new KeyturnError("refresh_failed", "the page could not be left for the sign-in"));
       });
     };
-    const note = (trigger) => {
-      const last = read2("sessionStorage", sentKey);
-      const now = wall();
-      const kept = write2("sessionStorage", sentKey, `${now}`);
-      const age = now - +last;
-      const recent = kept ? trigger !== "403" && age >= 0 && age < againMs : !!scope2.document.referrer?.startsWith(callback());
-      return [recent, () => write2("sessionStorage", sentKey, last)];
-    };
     return {
       callback,
       address,
@@ -676,25 +690,22 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       async end(trigger, code, said, signal) {
         const visible = scope2.document.visibilityState !== "hidden";
         const known = !!(vault.who() || ended && trigger === "manual");
-        const standing = { mode: mode(), trigger, known, visible, said, recent: false };
+        const last = sent.read();
+        const age = wall() - +last;
+        const recent = trigger !== "403" && age >= 0 && age < againMs;
+        const standing = { mode: mode(), trigger, known, visible, said, recent };
         const fail = (reason, message2) => {
           const error = new KeyturnError("refresh_failed", message2);
           return { news: { phase: "failed", trigger, code: reason }, error, thrown: error };
         };
-        let way = nextWay(standing);
-        let back;
-        if (way === 4 /* redirect */) {
-          const [recent, undo] = note(trigger);
-          back = undo;
-          way = nextWay({ ...standing, recent });
-          if (recent) back();
-        }
+        const way = nextWay(standing);
         switch (way) {
           case 4 /* redirect */:
+            sent.write(`${wall()}`);
             if (await leave("refresh", trigger, said && wantsUser.test(said) ? { prompt: "none" } : {}, signal)) {
-              return { news: { phase: "redirecting", trigger }, thrown: redirector.leaving() ?? new KeyturnError("signed_out", "the user has signed out") };
+              return { news: { phase: "redirecting", trigger }, thrown: redirector.leaving() ?? signedOut() };
             }
-            back();
+            sent.write(last);
             return fail("redirect_refused", "the page has unsaved changes: refresh by hand to sign in again");
           case 3 /* later */:
             return fail(code, "the session is over: the next request signs in again");
@@ -702,14 +713,16 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
             log(`JWT sign-in: the server answered ${said}. Fix: check provider and basePath, that its origins name ${scope2.location.origin}, and auth.providers there (keyturn check).`);
             return fail(said, `sign-in is set up wrongly: the server answered ${said}`);
           default: {
+            const refused = way === 1 /* refused */;
             const who = standing.mode === "off" ? null : vault.who() ?? ended;
-            const error = way === 1 /* refused */ ? new KeyturnError("unauthorized", expired) : new KeyturnError("session_ended", `the session is over (${code}): sign in again`);
-            const news = { phase: "ended", trigger, code: way === 1 /* refused */ ? said : code };
-            const after = () => void (ended = who);
-            if (way !== 1 /* refused */) return { news, error, thrown: error, after };
-            for (const key2 of placeKeys) write2("sessionStorage", key2, "");
-            log("[Callback] Silent refresh failed (OIDC session expired)");
-            return { news, error, thrown: new KeyturnError("unauthorized", "UNAUTHORIZED"), after };
+            const error = refused ? new KeyturnError("unauthorized", expired) : new KeyturnError("session_ended", `the session is over (${code}): sign in again`);
+            if (refused) log("[Callback] Silent refresh failed (OIDC session expired)");
+            return {
+              news: { phase: "ended", trigger, code: refused ? said : code },
+              error,
+              thrown: refused ? new KeyturnError("unauthorized", "UNAUTHORIZED") : error,
+              after: () => ended = who
+            };
           }
         }
       },
@@ -719,7 +732,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       cancel() {
         ended = null;
         redirector.stay();
-        life.abort();
+        life.abort(signedOut());
         life = new AbortController();
       }
     };
@@ -2281,7 +2294,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     locked: ["text"],
     version: "text"
   };
-  function judgeConfiguration({ url, status, answer, tokenKid, socket, page, basePath }) {
+  function judgeConfiguration({ url, status, answer, tokenKid, socket, page, basePath, signIn }) {
     const found = [];
     const find = (bad, severity, message2, fix, impact) => bad && found.push({ severity, message: message2, fix, impact });
     const { origin, pathname } = new URL(page);
@@ -2321,10 +2334,10 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     );
     find(
       !pathname.startsWith(basePath),
-      "info",
+      signIn === "off" ? "info" : "warning",
       `this page is not below the base path ${basePath}`,
-      `set basePath; register ${origin}${basePath}callback as redirect URI`,
-      "a sign-in may end with a redirect_uri mismatch"
+      `set basePath (data-base); the page ${origin}${basePath}callback takes the client in, and where the provider comes back to it, it is registered there as redirect URI`,
+      "a sign-in may end with a redirect_uri mismatch, or on a page that is not there"
     );
     const of = (severity) => found.filter((f) => f.severity === severity);
     const [issues, warnings] = [of("error"), of("warning")];
@@ -2372,7 +2385,8 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       tokenKid: held?.kid ?? null,
       socket: keyturn.status().socket,
       page: core.scope.document.baseURI,
-      basePath: settings().basePath
+      basePath: settings().basePath,
+      signIn: settings().signIn
     });
     const { lines, issues, warnings, info, summary } = report;
     if (!brief) lines.forEach(log);
@@ -2714,7 +2728,8 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     }
   }
   function heard(state, episode, notify, show) {
-    const { id, phase, message: message2, noticeable } = episode;
+    const { id, phase, message: message2, noticeable, code } = episode;
+    const error = code === "unauthorized" ? message2 : "";
     const heard2 = Math.max(state.heard, id);
     const hard = episode.outdated || episode.failures > 1;
     const known = { ...state, heard: heard2 };
@@ -2726,7 +2741,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     }
     if (phase === "open" || state.panel === "hidden" && id <= state.done) return known;
     const panel = phase === "denied" ? "denied" : "warning";
-    return state.panel === panel ? { ...known, done: heard2, hard, detail: message2 } : { ...show(panel), heard: heard2, done: heard2, hard, detail: message2 };
+    return state.panel === panel ? { ...known, done: heard2, hard, detail: message2, error: error || state.error } : { ...show(panel), heard: heard2, done: heard2, hard, detail: message2, error };
   }
   function view({ panel, busy: busy2, error, hard }) {
     if (panel !== "warning") return panel;
@@ -3045,6 +3060,7 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
 
   // src/notice/index.ts
   var stayMs = 5e3;
+  var leaveMs = 11e3;
   function mountNotice(manager2, options = {}, page = document) {
     const get = typeof manager2 === "function" ? manager2 : () => manager2;
     const config = () => ({ ...get()?.getConfig?.(), ...options });
@@ -3082,7 +3098,8 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
         if (busy2 === "refresh") dispatch({ what: "refreshed" });
         else timer = setTimeout(() => dispatch({ what: "failed", error: "" }), stayMs);
       } catch (error) {
-        dispatch({ what: "failed", error: plain(error?.message || error) });
+        if (error?.code === "redirecting") timer = setTimeout(() => dispatch({ what: "failed", error: "" }), leaveMs);
+        else dispatch({ what: "failed", error: plain(error?.message || error) });
       }
     };
     const build = () => {

@@ -1,6 +1,6 @@
 import {
   mountNotice
-} from "./shared-TIFXVSMS.js";
+} from "./shared-I6FHREOQ.js";
 import "./shared-FPVI63QI.js";
 export {
   mountNotice

@@ -1,5 +1,6 @@
 import type { Keyturn, Status } from './keyturn'
 import type { Inside } from './inside'
+import type { Settings } from './settings'
 import type { Shaped } from './shape'
 import { fit } from './shape'
 
@@ -47,10 +48,12 @@ export interface Facts {
   /** Address of the page, and the path below which the app is said to live. */
   readonly page: string
   readonly basePath: string
+  /** How people are signed in again. */
+  readonly signIn: Settings['signIn']
 }
 
 /** Judges the facts. Pure. */
-export function judgeConfiguration({ url, status, answer, tokenKid, socket, page, basePath }: Facts): ConfigurationReport {
+export function judgeConfiguration({ url, status, answer, tokenKid, socket, page, basePath, signIn }: Facts): ConfigurationReport {
   const found: Finding[] = []
   const find = (bad: boolean, severity: Finding['severity'], message: string, fix: string, impact: string): unknown =>
     bad && found.push({ severity, message, fix, impact })
@@ -76,8 +79,9 @@ export function judgeConfiguration({ url, status, answer, tokenKid, socket, page
   }
   find(socket === 'stopped', 'warning', 'the server has refused the live connection', 'check data-ring, and who is signed in',
     'turned keys are noticed only by a refused request')
-  find(!pathname.startsWith(basePath), 'info', `this page is not below the base path ${basePath}`,
-    `set basePath; register ${origin}${basePath}callback as redirect URI`, 'a sign-in may end with a redirect_uri mismatch')
+  find(!pathname.startsWith(basePath), signIn === 'off' ? 'info' : 'warning', `this page is not below the base path ${basePath}`,
+    `set basePath (data-base); the page ${origin}${basePath}callback takes the client in, and where the provider comes back to it, it is registered there as redirect URI`,
+    'a sign-in may end with a redirect_uri mismatch, or on a page that is not there')
 
   const of = (severity: Finding['severity']): Finding[] => found.filter((f) => f.severity === severity)
   const [issues, warnings] = [of('error'), of('warning')]
@@ -118,7 +122,7 @@ export async function checkConfiguration(keyturn: Keyturn, { core, vault, send, 
   if (answer) lock((answer as ConfigStatus).locked)
   const report = judgeConfiguration({
     url: url.origin + url.pathname, status, answer, tokenKid: held?.kid ?? null, socket: keyturn.status().socket,
-    page: core.scope.document.baseURI, basePath: settings().basePath,
+    page: core.scope.document.baseURI, basePath: settings().basePath, signIn: settings().signIn,
   })
   const { lines, issues, warnings, info, summary } = report
   if (!brief) lines.forEach(log)

@@ -1,5 +1,6 @@
 import type { Core } from './core'
 import { KeyturnError } from './errors'
+import { createMark } from './mark'
 
 /** What set off a refresh. */
 export type Trigger = 'start' | 'event' | 'claims' | 'expiry' | 'manual' | 'signin' | '401' | '403' | 'socket'
@@ -54,7 +55,7 @@ const breakAfter = 2
  */
 export function createGuard(core: Core, ring: string, auto: () => boolean): Guard {
   const budgetKey = `keyturn:budget:${ring}`
-  const claimsKey = `keyturn:403:${ring}`
+  const claims = createMark(core, `keyturn:403:${ring}`)
   const silenceKey = `keyturn:silence:${ring}`
   let refusals = 0
   let last = 0
@@ -100,7 +101,7 @@ export function createGuard(core: Core, ring: string, auto: () => boolean): Guar
       openUntil = 0
       refusals = Math.min(refusals, breakAfter - 1)
     },
-    spentOn: (digest) => core.read('sessionStorage', claimsKey) === digest,
-    spend: (digest) => core.write('sessionStorage', claimsKey, digest),
+    spentOn: (digest) => claims.read() === digest,
+    spend: claims.write,
   }
 }

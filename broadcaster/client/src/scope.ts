@@ -21,8 +21,7 @@ export interface Scope {
   readonly document: Target & {
     readonly visibilityState: string
     readonly baseURI: string
-    /** Where the page came from. */
-    readonly referrer?: string
+    cookie?: string
     readonly createElement?: (name: 'iframe') => FrameLike
     readonly body?: Container | null
     readonly documentElement?: Container

@@ -3,9 +3,10 @@ import { KeyturnError } from './errors'
 import type { Guard, Trigger } from './guard'
 import { wished } from './guard'
 import type { Redirect } from './redirect'
+import { createMark } from './mark'
 import { createRedirector } from './redirect'
 import type { RefreshNews } from './refresher'
-import { placeKeys } from './returnpath'
+import { signedOut } from './refresher'
 import type { Settings } from './settings'
 import { askFrame } from './silentframe'
 import type { Vault } from './vault'
@@ -67,7 +68,7 @@ export interface Ending {
   /** For callers. */
   readonly thrown: KeyturnError
   /** To be done once all of that is told. */
-  readonly after?: () => void
+  readonly after?: () => unknown
 }
 
 /** Signs people in again, step by step. */
@@ -100,8 +101,8 @@ export function createSignIn(
   core: Core, vault: Vault, guard: Guard, ring: string, loginUrl: string,
   settings: () => Settings, off: () => boolean, log: (line: string) => void, stuck: (trigger: Trigger, error: KeyturnError) => void,
 ): SignIn {
-  const { scope, read, write, wall } = core
-  const sentKey = `keyturn:sent:${ring}`
+  const { scope, wall } = core
+  const sent = createMark(core, `keyturn:sent:${ring}`)
   const redirector = createRedirector(core, () => settings().onBeforeRedirect, log)
   let life = new AbortController()
   // The user whose session has ended here; one who wants a new token may be signed in anew.
@@ -112,12 +113,11 @@ export function createSignIn(
   const address = (marker: boolean, more = {}): string => {
     const { provider, audience } = settings()
     const who = vault.who() ?? ended
-    const payload = marker ? vault.held()?.claims.payload : null
     const url = new URL(loginUrl)
     const all = {
       // The provider and the audience that the user has now; the server remembers them as long as the session lives.
-      provider: provider || (/^([\w-]+)\|/.exec(who?.sub ?? '')?.[1] ?? ''),
-      aud: audience || `${[payload?.aud ?? ''].flat()[0]}`,
+      provider: provider || ((marker && /^([\w-]+)\|/.exec(who?.sub ?? '')?.[1]) || ''),
+      aud: audience || `${[(marker && who?.payload?.aud) || ''].flat()[0]}`,
       redirect_uri: callback() + (marker ? '?refresh=true' : ''),
       ...more,
     }
@@ -139,18 +139,6 @@ export function createSignIn(
     })
   }
 
-  /** Notes that this tab is about to be sent to sign-in; true when that has been too recently. Calling back takes the note back. */
-  const note = (trigger: Trigger): readonly [recent: boolean, back: () => void] => {
-    const last = read('sessionStorage', sentKey)
-    const now = wall()
-    const kept = write('sessionStorage', sentKey, `${now}`)
-    const age = now - +last
-    // Where nothing can be noted, a page that came from a sign-in just now is not sent to another one. What a 403 has been
-    // refreshed for is noted elsewhere.
-    const recent = kept ? trigger !== '403' && age >= 0 && age < againMs : !!scope.document.referrer?.startsWith(callback())
-    return [recent, () => write('sessionStorage', sentKey, last)]
-  }
-
   return {
     callback, address,
     leaving: redirector.leaving,
@@ -160,25 +148,23 @@ export function createSignIn(
     async end(trigger, code, said, signal) {
       const visible = scope.document.visibilityState !== 'hidden'
       const known = !!(vault.who() || (ended && trigger === 'manual'))
-      const standing = { mode: mode(), trigger, known, visible, said, recent: false }
+      const last = sent.read()
+      const age = wall() - +last
+      // What a 403 has been refreshed for is noted by its claims.
+      const recent = trigger !== '403' && age >= 0 && age < againMs
+      const standing = { mode: mode(), trigger, known, visible, said, recent }
       const fail = (reason: string, message: string): Ending => {
         const error = new KeyturnError('refresh_failed', message)
         return { news: { phase: 'failed', trigger, code: reason }, error, thrown: error }
       }
-      let way = nextWay(standing)
-      let back: (() => void) | undefined
-      if (way === Way.redirect) {
-        const [recent, undo] = note(trigger)
-        back = undo
-        way = nextWay({ ...standing, recent })
-        if (recent) back()
-      }
+      const way = nextWay(standing)
       switch (way) {
         case Way.redirect:
+          sent.write(`${wall()}`)
           if (await leave('refresh', trigger, said && wantsUser.test(said) ? { prompt: 'none' } : {}, signal)) {
-            return { news: { phase: 'redirecting', trigger }, thrown: redirector.leaving() ?? new KeyturnError('signed_out', 'the user has signed out') }
+            return { news: { phase: 'redirecting', trigger }, thrown: redirector.leaving() ?? signedOut() }
           }
-          back!()
+          sent.write(last)
           return fail('redirect_refused', 'the page has unsaved changes: refresh by hand to sign in again')
         case Way.later:
           return fail(code, 'the session is over: the next request signs in again')
@@ -186,15 +172,16 @@ export function createSignIn(
           log(`JWT sign-in: the server answered ${said}. Fix: check provider and basePath, that its origins name ${scope.location!.origin}, and auth.providers there (keyturn check).`)
           return fail(said!, `sign-in is set up wrongly: the server answered ${said}`)
         default: {
+          const refused = way === Way.refused
           const who = standing.mode === 'off' ? null : vault.who() ?? ended
-          const error = way === Way.refused ? new KeyturnError('unauthorized', expired)
+          const error = refused ? new KeyturnError('unauthorized', expired)
             : new KeyturnError('session_ended', `the session is over (${code}): sign in again`)
-          const news: RefreshNews = { phase: 'ended', trigger, code: way === Way.refused ? said! : code }
-          const after = (): void => void (ended = who)
-          if (way !== Way.refused) return { news, error, thrown: error, after }
-          for (const key of placeKeys) write('sessionStorage', key, '')
-          log('[Callback] Silent refresh failed (OIDC session expired)')
-          return { news, error, thrown: new KeyturnError('unauthorized', 'UNAUTHORIZED'), after }
+          if (refused) log('[Callback] Silent refresh failed (OIDC session expired)')
+          return {
+            news: { phase: 'ended', trigger, code: refused ? said! : code },
+            error, thrown: refused ? new KeyturnError('unauthorized', 'UNAUTHORIZED') : error,
+            after: () => (ended = who),
+          }
         }
       }
     },
@@ -204,7 +191,7 @@ export function createSignIn(
     cancel() {
       ended = null
       redirector.stay()
-      life.abort()
+      life.abort(signedOut())
       life = new AbortController()
     },
   }

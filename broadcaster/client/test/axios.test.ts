@@ -30,6 +30,19 @@ async function settled<T>(world: World, call: Promise<T>, ms = 5_000): Promise<T
 }
 
 describe('an axios instance', () => {
+  test('of a page that is left for a sign-in rejects with the error that says so', async () => {
+    covers('RET-07')
+    const world = new World()
+    const tab = world.browser().open({ streamUrl: null, settings: { signIn: 'redirect' } })
+    await world.run(1_000)
+    const http = instanceOf(tab)
+    installAxios(tab.keyturn, http)
+    world.server.turn(second, { keep: false, silent: true })
+    world.server.refreshScript = () => problem(401, 'session_missing')
+    const error = await settled(world, http.get('/reports')).catch((e) => e)
+    expect([error.code, error.message, tab.address.gone.length]).toEqual(['redirecting', 'TOKEN_REFRESH_IN_PROGRESS', 1])
+  })
+
   test('carries the token and recovers: the app sees the good answer alone', async () => {
     covers('DET-10', 'RET-01')
     const world = new World()

@@ -12,7 +12,7 @@ const answer: ConfigStatus = {
   ring: 'payments', kid: 'b', pending: ['c'], retiring: ['a'], strong: true, match: true, verifiers: { reporting: 2, agreeing: 2 }, locked: [], version: '1',
 }
 const good: Facts = {
-  url: 'https://app.example.com/auth/config-status', status: 200, answer, tokenKid: 'b', socket: 'open', page: 'https://app.example.com/ui/reports', basePath: '/ui/',
+  url: 'https://app.example.com/auth/config-status', status: 200, answer, tokenKid: 'b', socket: 'open', page: 'https://app.example.com/ui/reports', basePath: '/ui/', signIn: 'off',
 }
 
 describe('the configuration', () => {
@@ -38,6 +38,7 @@ describe('the configuration', () => {
     ['of a token under no key of the ring', ['CFG-05'], { tokenKid: 'z' }, 'warnings', 'none of the ring', 'Token kid: z (unknown)'],
     ['of verifiers that say nothing', ['CFG-05'], { answer: { ...answer, match: false, verifiers: { reporting: 0, agreeing: 0 } } }, 'warnings', 'no verifier reports', 'Secret Matches: false'],
     ['of a connection that was refused for good', ['CFG-07'], { socket: 'stopped' }, 'warnings', 'refused the live connection', 'Endpoint configured: yes'],
+    ['with another base path where people are signed in again', ['CFG-11'], { basePath: '/app/', signIn: 'auto' }, 'warnings', 'not below the base path /app/', 'Endpoint configured: yes'],
     ['with another base path', ['CFG-11'], { basePath: '/app/' }, 'info', 'not below the base path /app/', 'Endpoint configured: yes'],
   ])('that %s is told, with what to do and what comes of it', (_, ids, change, where, message, line) => {
     covers(...ids)

@@ -76,6 +76,14 @@ describe('what happens decides what is seen', () => {
   })
 })
 
+test('a provider that wants to see the user is told in words of its own', () => {
+  covers('SIL-06')
+  const wants = told(1, 'failed', { code: 'unauthorized', message: 'Your authentication session has expired. Please log in again.' })
+  expect(play([wants])).toMatchObject({ panel: 'warning', error: 'Your authentication session has expired. Please log in again.' })
+  expect(play([wants, pressed])).toMatchObject({ error: '', busy: 'refresh' })
+  expect(play([told(1, 'failed', { code: 'refresh_failed', message: 'x' })]).error).toBe('')
+})
+
 describe('texts', () => {
   test('English is as agreed', () => {
     covers('NOT-01', 'NOT-02', 'NOT-08')

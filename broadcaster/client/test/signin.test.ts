@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { createManager } from '../src/manager'
 import type { Redirect } from '../src/redirect'
 import type { Settings } from '../src/settings'
 import type { SignInMode, Standing } from '../src/signin'
@@ -262,11 +263,11 @@ describe('the hidden frame', () => {
 
 describe('the redirect', () => {
   test('keeps path, query and hash, says so, and settles whoever waits', async () => {
-    covers('CTX-01', 'CTX-02', 'LOG-04')
+    covers('CTX-01', 'RET-07', 'LOG-04')
     const { world, tab } = await over('redirect')
-    const calls = [fate(tab.api()), fate(tab.api('/x', { method: 'POST', body: '1' })), tab.keyturn.getToken()]
+    const calls = [fate(tab.api()), fate(tab.api('/x', { method: 'POST', body: '1' })), createManager(tab.keyturn, { check: false }).handleJWTValidationError('JWT expired')]
     await world.run(1_000)
-    expect(await Promise.all(calls.slice(0, 2))).toEqual([gone, gone])
+    expect(await Promise.all(calls)).toEqual([gone, gone, { success: false, retry: false, token: null, error: 'TOKEN_REFRESH_IN_PROGRESS' }])
     expect([tab.session.getItem('postLoginUrl'), tab.address.gone]).toEqual([place, [login()]])
     expect(told(tab)).toEqual(['[fetchWithAuth] Redirecting to refresh login flow'])
     expect(new URL(tab.address.gone[0]!).searchParams.get('redirect_uri')).toBe('https://app.example.com/ui/callback?refresh=true')
@@ -493,7 +494,7 @@ describe('the redirect', () => {
   })
 
   test.each([{ storage: false }, { full: true }])('happens with %j, and only once in a row', async (off) => {
-    covers('CTX-10')
+    covers('CTX-10', 'LOOP-04')
     const world = new World()
     const browser = world.browser(off)
     const { tab } = await over('redirect', {}, world, browser)
@@ -501,11 +502,36 @@ describe('the redirect', () => {
     await world.run(1_000)
     expect([await call, tab.address.gone]).toEqual([gone, [login()]])
     world.server.refreshScript = () => null
-    const next = tab.load('https://app.example.com/ui/callback').load('/ui/reports').start({ settings: { signIn: 'redirect' } })
-    await world.run(1_000)
-    const again = fate(next.api('/admin'))
+    const open = async (from: Tab): Promise<Tab> => {
+      const next = from.load('/ui/reports').start({ settings: { signIn: 'redirect' } })
+      await world.run(1_000)
+      return next
+    }
+    const second = await open(tab)
+    end(world)
+    world.server.turn({ key: 'k3', kid: '2026-12-a' }, { keep: false, silent: true })
+    const again = fate(second.api())
     await world.run(2_000)
-    expect([await again, next.address.gone]).toEqual([403, []])
+    expect([await again, second.address.gone]).toEqual([401, []])
+
+    world.server.refreshScript = () => null
+    const third = await open(second)
+    const denied = fate(third.api('/admin'))
+    await world.run(2_000)
+    expect([await denied, third.address.gone.length]).toEqual([gone, 1])
+    const fourth = await open(third)
+    const still = fate(fourth.api('/admin'))
+    await world.run(2_000)
+    expect([await still, fourth.address.gone, fourth.said('Token already refreshed, still 403')]).toEqual([403, [], 1])
+    // Whoever is granted it meanwhile is asked for again.
+    world.server.roles = ['admin']
+    const wish = fourth.keyturn.refresh()
+    await world.run(1_000)
+    await wish
+    const granted = fate(fourth.api('/admin'))
+    await world.run(2_000)
+    expect(await granted).toBe(200)
+    expect([...browser.jar.keys()].filter((name) => !name.startsWith('keyturn-'))).toEqual([])
   })
 
   test('keeps the place of each tab apart', async () => {

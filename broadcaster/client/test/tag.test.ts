@@ -12,12 +12,13 @@ const script = dist('keyturn.js')
 const second = { key: 'k2', kid: '2026-11-b' }
 
 /** A page with the script tag of these attributes; what the script did to its window. */
-function load(dataset: Record<string, string>, world = new World(), times = 1, text = script) {
+function load(dataset: Record<string, string>, world = new World(), times = 1, text = script, fields: object[] = []) {
   const tab = world.browser().tab()
   const base = tab.scope()
   const Xhr = createXhr(tab)
   const document = Object.create(base.document, {
     currentScript: { value: { dataset, src: 'https://keys.example.com/keyturn.js' } },
+    querySelectorAll: { value: () => fields },
   }) as Scope['document']
   const window = Object.create(base, {
     document: { value: document },
@@ -106,6 +107,39 @@ describe('the script tag', () => {
     const call = none.window.fetch('https://api.example.com/reports')
     await none.world.run(1_000)
     expect((await call).status).toBe(200)
+  })
+
+  test('reads how people are signed in again; what will not do is as if it were not there', () => {
+    covers('CFG-04')
+    const { window } = load({
+      signin: 'auto', base: '/app/', home: '/app/home', provider: 'corp', audience: 'api', callbackDelay: '1000', login: 'https://id.example.com/login',
+    })
+    expect(window.keyturn.getConfig()).toMatchObject({
+      signIn: 'auto', basePath: '/app/', defaultReturnPath: '/app/home', provider: 'corp', audience: 'api', callbackDelayMs: 1_000, onBeforeRedirect: true,
+    })
+    const { window: odd } = load({ signin: 'on', base: 'app', home: '//evil.example', callbackDelay: 'long' })
+    expect(odd.keyturn.getConfig()).toMatchObject({ signIn: 'off', basePath: '/ui/', defaultReturnPath: '/ui/reports', provider: '', audience: '', callbackDelayMs: 0 })
+    expect(load({}).window.keyturn.getConfig()).toMatchObject({ signIn: 'off', onBeforeRedirect: false })
+  })
+
+  test.each<[string, object[], string[]]>([
+    ['leaves a page without a word', [], ['https://id.example.com/login']],
+    ['leaves no page with a draft on it', [{ type: 'text', value: 'draft', defaultValue: '' }], []],
+  ])('%s, when the session is over', async (_, fields, gone) => {
+    const { tab, window, world } = load({
+      ring: 'payments', origins: 'https://api.example.com', refresh: '/auth/refresh', signin: 'redirect', login: 'https://id.example.com/login', notice: 'off',
+    }, new World(), 1, script, fields)
+    await world.run(1_000)
+    world.server.turn(second, { keep: false, silent: true })
+    world.server.refreshScript = () => new Response('{}', { status: 401 })
+    const call = window.fetch('https://api.example.com/reports').catch(() => {})
+    await world.run(2_000)
+    await call
+    expect(tab.address.gone.map((url) => url.split('?')[0])).toEqual(gone)
+    const asked = window.keyturn.refresh().catch(() => {})
+    await world.run(2_000)
+    await asked
+    expect(tab.address.gone).toHaveLength(1)
   })
 
   test('has the older configuration object only where data-config asks for it', async () => {

@@ -156,6 +156,8 @@ export class Browser {
   readonly local = new Store()
   /** key: channel name */
   readonly channels = new Map<string, { port: ChannelLike; tab: Tab }[]>()
+  /** Cookies that pages can see. key: name. */
+  readonly jar = new Map<string, string>()
   /** Whose session cookie it holds; null: none. */
   cookie: string | null = 'alice'
   /** How far this machine's clock is off, in ms. */
@@ -293,7 +295,6 @@ export class Tab {
   readonly frames: FakeFrame[] = []
   /** What a hidden frame that loads its address comes to. */
   framed: (frame: FakeFrame) => void = () => {}
-  referrer = ''
   /** All requests that left, as `METHOD path`, with the kid of the token they carried. */
   readonly calls: string[] = []
   /** How long a frame takes to get here. */
@@ -323,7 +324,6 @@ export class Tab {
   load(href: string): Tab {
     const next = this.browser.tab(new URL(href, this.address.href).href)
     next.session = this.session
-    next.referrer = this.address.href
     this.fire('pagehide', { persisted: false })
     this.frozen = true
     return next
@@ -420,8 +420,13 @@ export class Tab {
           return tab.hidden ? 'hidden' : 'visible'
         },
         addEventListener: listen,
-        get referrer() {
-          return tab.referrer
+        get cookie() {
+          return [...browser.jar].map(([name, value]) => `${name}=${value}`).join('; ')
+        },
+        set cookie(text: string) {
+          const [, name, value, age] = /^([^=]+)=([^;]*);max-age=(\d+)/.exec(text)!
+          if (+age!) browser.jar.set(name!, value!)
+          else browser.jar.delete(name!)
         },
         createElement: () => new FakeFrame(tab),
         body: { append: (frame: FakeFrame) => frame.attached() },

@@ -36,6 +36,21 @@ function call(Xhr: typeof XMLHttpRequest, method: string, path: string, body: XM
 const good = ['readystatechange 1 0', 'loadstart 1 0', 'readystatechange 2 200', 'readystatechange 3 200', 'progress 3 200', 'readystatechange 4 200', 'load 4 200', 'loadend 4 200']
 
 describe('an XMLHttpRequest', () => {
+  test('of a page that is left for a sign-in ends with an error, like one that the network lost', async () => {
+    covers('RET-07')
+    const world = new World()
+    const tab = world.browser().open({ streamUrl: null, settings: { signIn: 'redirect' } })
+    const window = { XMLHttpRequest: createXhr(tab) }
+    await world.run(1_000)
+    installXhr(tab.keyturn, window)
+    world.server.turn(second, { keep: false, silent: true })
+    world.server.refreshScript = () => problem(401, 'session_missing')
+    const { xhr, seen } = call(window.XMLHttpRequest, 'GET', '/reports')
+    await world.run(2_000)
+    expect([tab.address.gone.length, xhr.readyState, xhr.status]).toEqual([1, 4, 0])
+    expect(seen.slice(-3).map((event) => event.split(' ')[0])).toEqual(['readystatechange', 'error', 'loadend'])
+  })
+
   test('carries the token, and is as it always was', async () => {
     covers('DET-10')
     const world = new World()

@@ -1,5 +1,6 @@
 import type { Keyturn, Status } from './keyturn.js';
 import type { Inside } from './inside.js';
+import type { Settings } from './settings.js';
 import type { Shaped } from './shape.js';
 /** One finding of the configuration check. */
 export interface Finding {
@@ -51,9 +52,11 @@ export interface Facts {
     /** Address of the page, and the path below which the app is said to live. */
     readonly page: string;
     readonly basePath: string;
+    /** How people are signed in again. */
+    readonly signIn: Settings['signIn'];
 }
 /** Judges the facts. Pure. */
-export declare function judgeConfiguration({ url, status, answer, tokenKid, socket, page, basePath }: Facts): ConfigurationReport;
+export declare function judgeConfiguration({ url, status, answer, tokenKid, socket, page, basePath, signIn }: Facts): ConfigurationReport;
 /** Asks the server, judges, and prints: all of it, or with brief only what is found. */
 export declare function checkConfiguration(keyturn: Keyturn, { core, vault, send, refreshUrl, ring, settings, lock, log }: Inside, brief?: boolean): Promise<ConfigurationReport>;
 export {};

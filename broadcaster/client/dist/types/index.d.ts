@@ -14,6 +14,8 @@ export type { Trigger } from './guard.js';
 export { installFetch } from './install.js';
 export type { Keyturn, Options, Status } from './keyturn.js';
 export { createKeyturn } from './keyturn.js';
+export type { Redirect } from './redirect.js';
 export type { Settings } from './settings.js';
+export type { SignInMode } from './signin.js';
 export type { RefreshOn403 } from './verdict.js';
 export { installXhr } from './xhr.js';

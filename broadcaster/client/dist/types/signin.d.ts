@@ -48,7 +48,7 @@ export interface Ending {
     /** For callers. */
     readonly thrown: KeyturnError;
     /** To be done once all of that is told. */
-    readonly after?: () => void;
+    readonly after?: () => unknown;
 }
 /** Signs people in again, step by step. */
 export interface SignIn {

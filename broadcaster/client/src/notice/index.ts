@@ -48,6 +48,8 @@ export interface NoticeOptions {
 
 /** A reload that was asked for has happened after so long, in ms, or it will not. */
 const stayMs = 5000
+/** A page that is being left for a sign-in is gone after so long, in ms, or it stays. */
+const leaveMs = 11_000
 
 /**
  * Shows people what the client could not mend, and what they can do about it; `manager` may be a function that says
@@ -96,7 +98,9 @@ export function mountNotice(
       // A page that is still here has asked its user, who wanted to stay.
       else timer = setTimeout(() => dispatch({ what: 'failed', error: '' }), stayMs)
     } catch (error) {
-      dispatch({ what: 'failed', error: plain((error as Error | null)?.message || error) })
+      // The page is being left for a sign-in, and comes back.
+      if ((error as { code?: string } | null)?.code === 'redirecting') timer = setTimeout(() => dispatch({ what: 'failed', error: '' }), leaveMs)
+      else dispatch({ what: 'failed', error: plain((error as Error | null)?.message || error) })
     }
   }
 

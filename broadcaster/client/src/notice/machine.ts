@@ -62,7 +62,9 @@ export function next(state: State, happening: Happening): State {
 }
 
 function heard(state: State, episode: Episode, notify: Settings['notifyOnSuccess'], show: (panel: State['panel']) => State): State {
-  const { id, phase, message, noticeable } = episode
+  const { id, phase, message, noticeable, code } = episode
+  // Only its own words tell a user that they have to sign in.
+  const error = code === 'unauthorized' ? message : ''
   const heard = Math.max(state.heard, id)
   const hard = episode.outdated || episode.failures > 1
   const known = { ...state, heard }
@@ -77,8 +79,8 @@ function heard(state: State, episode: Episode, notify: Settings['notifyOnSuccess
   if (phase === 'open' || (state.panel === 'hidden' && id <= state.done)) return known
   const panel = phase === 'denied' ? 'denied' : 'warning'
   return state.panel === panel
-    ? { ...known, done: heard, hard, detail: message }
-    : { ...show(panel), heard, done: heard, hard, detail: message }
+    ? { ...known, done: heard, hard, detail: message, error: error || state.error }
+    : { ...show(panel), heard, done: heard, hard, detail: message, error }
 }
 
 /** What a state looks like. Pure. */

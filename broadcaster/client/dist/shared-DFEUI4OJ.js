@@ -12,7 +12,7 @@ import {
   createSignIn,
   placeKeys,
   signedOut
-} from "./shared-SNOJS6CG.js";
+} from "./shared-A6S4A7WO.js";
 import {
   createCore,
   jittered,

@@ -5,7 +5,7 @@ import {
   placeKeys,
   signedOut,
   wantsUser
-} from "./shared-SNOJS6CG.js";
+} from "./shared-A6S4A7WO.js";
 import {
   readProblem
 } from "./shared-X6BDFIB5.js";

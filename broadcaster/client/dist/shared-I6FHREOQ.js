@@ -101,7 +101,8 @@ function next(state, happening) {
   }
 }
 function heard(state, episode, notify, show) {
-  const { id, phase, message, noticeable } = episode;
+  const { id, phase, message, noticeable, code } = episode;
+  const error = code === "unauthorized" ? message : "";
   const heard2 = Math.max(state.heard, id);
   const hard = episode.outdated || episode.failures > 1;
   const known = { ...state, heard: heard2 };
@@ -113,7 +114,7 @@ function heard(state, episode, notify, show) {
   }
   if (phase === "open" || state.panel === "hidden" && id <= state.done) return known;
   const panel = phase === "denied" ? "denied" : "warning";
-  return state.panel === panel ? { ...known, done: heard2, hard, detail: message } : { ...show(panel), heard: heard2, done: heard2, hard, detail: message };
+  return state.panel === panel ? { ...known, done: heard2, hard, detail: message, error: error || state.error } : { ...show(panel), heard: heard2, done: heard2, hard, detail: message, error };
 }
 function view({ panel, busy, error, hard }) {
   if (panel !== "warning") return panel;
@@ -432,6 +433,7 @@ function chosen({ type, checked, defaultChecked, options = [] }) {
 
 // src/notice/index.ts
 var stayMs = 5e3;
+var leaveMs = 11e3;
 function mountNotice(manager, options = {}, page = document) {
   const get = typeof manager === "function" ? manager : () => manager;
   const config = () => ({ ...get()?.getConfig?.(), ...options });
@@ -469,7 +471,8 @@ function mountNotice(manager, options = {}, page = document) {
       if (busy === "refresh") dispatch({ what: "refreshed" });
       else timer = setTimeout(() => dispatch({ what: "failed", error: "" }), stayMs);
     } catch (error) {
-      dispatch({ what: "failed", error: plain(error?.message || error) });
+      if (error?.code === "redirecting") timer = setTimeout(() => dispatch({ what: "failed", error: "" }), leaveMs);
+      else dispatch({ what: "failed", error: plain(error?.message || error) });
     }
   };
   const build = () => {

@@ -36,7 +36,7 @@ var shape = {
   locked: ["text"],
   version: "text"
 };
-function judgeConfiguration({ url, status, answer, tokenKid, socket, page, basePath }) {
+function judgeConfiguration({ url, status, answer, tokenKid, socket, page, basePath, signIn }) {
   const found = [];
   const find = (bad, severity, message, fix, impact) => bad && found.push({ severity, message, fix, impact });
   const { origin, pathname } = new URL(page);
@@ -76,10 +76,10 @@ function judgeConfiguration({ url, status, answer, tokenKid, socket, page, baseP
   );
   find(
     !pathname.startsWith(basePath),
-    "info",
+    signIn === "off" ? "info" : "warning",
     `this page is not below the base path ${basePath}`,
-    `set basePath; register ${origin}${basePath}callback as redirect URI`,
-    "a sign-in may end with a redirect_uri mismatch"
+    `set basePath (data-base); the page ${origin}${basePath}callback takes the client in, and where the provider comes back to it, it is registered there as redirect URI`,
+    "a sign-in may end with a redirect_uri mismatch, or on a page that is not there"
   );
   const of = (severity) => found.filter((f) => f.severity === severity);
   const [issues, warnings] = [of("error"), of("warning")];
@@ -127,7 +127,8 @@ async function checkConfiguration(keyturn, { core, vault, send, refreshUrl, ring
     tokenKid: held?.kid ?? null,
     socket: keyturn.status().socket,
     page: core.scope.document.baseURI,
-    basePath: settings().basePath
+    basePath: settings().basePath,
+    signIn: settings().signIn
   });
   const { lines, issues, warnings, info, summary } = report;
   if (!brief) lines.forEach(log);

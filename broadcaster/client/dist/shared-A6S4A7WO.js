@@ -44,6 +44,29 @@ async function askApp(refresh) {
   return typeof given === "string" ? outcome(given, null, {}) : outcome(given?.token, given?.expiresIn, given);
 }
 
+// src/mark.ts
+var cookieSeconds = 300;
+function createMark({ scope: { document }, read, write }, key) {
+  const name = key.replaceAll(":", "-");
+  const cookie = () => {
+    try {
+      return new RegExp(`(?:^|; )${name}=([^;]*)`).exec(document.cookie)?.[1] ?? "";
+    } catch {
+      return "";
+    }
+  };
+  return {
+    read: () => read("sessionStorage", key) || cookie(),
+    write(value) {
+      if (write("sessionStorage", key, value) && !cookie()) return;
+      try {
+        document.cookie = `${name}=${value};max-age=${value ? cookieSeconds : 0};path=/;samesite=strict`;
+      } catch {
+      }
+    }
+  };
+}
+
 // src/guard.ts
 var ofFailure = (trigger) => /^(40|so)/.test(trigger);
 var wished = (trigger) => /^(ma|si)/.test(trigger);
@@ -55,7 +78,7 @@ var forgetMs = 6e4;
 var breakAfter = 2;
 function createGuard(core, ring, auto) {
   const budgetKey = `keyturn:budget:${ring}`;
-  const claimsKey = `keyturn:403:${ring}`;
+  const claims = createMark(core, `keyturn:403:${ring}`);
   const silenceKey = `keyturn:silence:${ring}`;
   let refusals = 0;
   let last = 0;
@@ -102,8 +125,8 @@ function createGuard(core, ring, auto) {
       openUntil = 0;
       refusals = Math.min(refusals, breakAfter - 1);
     },
-    spentOn: (digest) => core.read("sessionStorage", claimsKey) === digest,
-    spend: (digest) => core.write("sessionStorage", claimsKey, digest)
+    spentOn: (digest) => claims.read() === digest,
+    spend: claims.write
   };
 }
 
@@ -357,8 +380,8 @@ function nextWay({ mode, trigger, known, visible, said, recent }) {
 var againMs = 3e5;
 var expired = "Your authentication session has expired. Please log in again.";
 function createSignIn(core, vault, guard, ring, loginUrl, settings, off, log, stuck) {
-  const { scope, read, write, wall } = core;
-  const sentKey = `keyturn:sent:${ring}`;
+  const { scope, wall } = core;
+  const sent = createMark(core, `keyturn:sent:${ring}`);
   const redirector = createRedirector(core, () => settings().onBeforeRedirect, log);
   let life = new AbortController();
   let ended = null;
@@ -367,12 +390,11 @@ function createSignIn(core, vault, guard, ring, loginUrl, settings, off, log, st
   const address = (marker, more = {}) => {
     const { provider, audience } = settings();
     const who = vault.who() ?? ended;
-    const payload = marker ? vault.held()?.claims.payload : null;
     const url = new URL(loginUrl);
     const all = {
       // The provider and the audience that the user has now; the server remembers them as long as the session lives.
-      provider: provider || (/^([\w-]+)\|/.exec(who?.sub ?? "")?.[1] ?? ""),
-      aud: audience || `${[payload?.aud ?? ""].flat()[0]}`,
+      provider: provider || (marker && /^([\w-]+)\|/.exec(who?.sub ?? "")?.[1] || ""),
+      aud: audience || `${[marker && who?.payload?.aud || ""].flat()[0]}`,
       redirect_uri: callback() + (marker ? "?refresh=true" : ""),
       ...more
     };
@@ -392,14 +414,6 @@ function createSignIn(core, vault, guard, ring, loginUrl, settings, off, log, st
       stuck(trigger, new KeyturnError("refresh_failed", "the page could not be left for the sign-in"));
     });
   };
-  const note = (trigger) => {
-    const last = read("sessionStorage", sentKey);
-    const now = wall();
-    const kept = write("sessionStorage", sentKey, `${now}`);
-    const age = now - +last;
-    const recent = kept ? trigger !== "403" && age >= 0 && age < againMs : !!scope.document.referrer?.startsWith(callback());
-    return [recent, () => write("sessionStorage", sentKey, last)];
-  };
   return {
     callback,
     address,
@@ -409,25 +423,22 @@ function createSignIn(core, vault, guard, ring, loginUrl, settings, off, log, st
     async end(trigger, code, said, signal) {
       const visible = scope.document.visibilityState !== "hidden";
       const known = !!(vault.who() || ended && trigger === "manual");
-      const standing = { mode: mode(), trigger, known, visible, said, recent: false };
+      const last = sent.read();
+      const age = wall() - +last;
+      const recent = trigger !== "403" && age >= 0 && age < againMs;
+      const standing = { mode: mode(), trigger, known, visible, said, recent };
       const fail = (reason, message) => {
         const error = new KeyturnError("refresh_failed", message);
         return { news: { phase: "failed", trigger, code: reason }, error, thrown: error };
       };
-      let way = nextWay(standing);
-      let back;
-      if (way === 4 /* redirect */) {
-        const [recent, undo] = note(trigger);
-        back = undo;
-        way = nextWay({ ...standing, recent });
-        if (recent) back();
-      }
+      const way = nextWay(standing);
       switch (way) {
         case 4 /* redirect */:
+          sent.write(`${wall()}`);
           if (await leave("refresh", trigger, said && wantsUser.test(said) ? { prompt: "none" } : {}, signal)) {
-            return { news: { phase: "redirecting", trigger }, thrown: redirector.leaving() ?? new KeyturnError("signed_out", "the user has signed out") };
+            return { news: { phase: "redirecting", trigger }, thrown: redirector.leaving() ?? signedOut() };
           }
-          back();
+          sent.write(last);
           return fail("redirect_refused", "the page has unsaved changes: refresh by hand to sign in again");
         case 3 /* later */:
           return fail(code, "the session is over: the next request signs in again");
@@ -435,14 +446,16 @@ function createSignIn(core, vault, guard, ring, loginUrl, settings, off, log, st
           log(`JWT sign-in: the server answered ${said}. Fix: check provider and basePath, that its origins name ${scope.location.origin}, and auth.providers there (keyturn check).`);
           return fail(said, `sign-in is set up wrongly: the server answered ${said}`);
         default: {
+          const refused = way === 1 /* refused */;
           const who = standing.mode === "off" ? null : vault.who() ?? ended;
-          const error = way === 1 /* refused */ ? new KeyturnError("unauthorized", expired) : new KeyturnError("session_ended", `the session is over (${code}): sign in again`);
-          const news = { phase: "ended", trigger, code: way === 1 /* refused */ ? said : code };
-          const after = () => void (ended = who);
-          if (way !== 1 /* refused */) return { news, error, thrown: error, after };
-          for (const key of placeKeys) write("sessionStorage", key, "");
-          log("[Callback] Silent refresh failed (OIDC session expired)");
-          return { news, error, thrown: new KeyturnError("unauthorized", "UNAUTHORIZED"), after };
+          const error = refused ? new KeyturnError("unauthorized", expired) : new KeyturnError("session_ended", `the session is over (${code}): sign in again`);
+          if (refused) log("[Callback] Silent refresh failed (OIDC session expired)");
+          return {
+            news: { phase: "ended", trigger, code: refused ? said : code },
+            error,
+            thrown: refused ? new KeyturnError("unauthorized", "UNAUTHORIZED") : error,
+            after: () => ended = who
+          };
         }
       }
     },
@@ -452,7 +465,7 @@ function createSignIn(core, vault, guard, ring, loginUrl, settings, off, log, st
     cancel() {
       ended = null;
       redirector.stay();
-      life.abort();
+      life.abort(signedOut());
       life = new AbortController();
     }
   };
