@@ -37,8 +37,8 @@ type pageFacts struct {
 	Provider string // name of the provider; empty: there is none
 	Issuer   string // its host, for people
 	DelayMs  int64  // data-callback-delay
-	Cookie   bool   // tokens are kept from scripts
 	Ring     string
+	Grants   bool // roles live here, so the admin page can change them
 }
 
 // ui serves a page under /ui. With a provider it has one origin only: it sends
@@ -46,7 +46,7 @@ type pageFacts struct {
 func (d *demo) ui(name, public string) http.Handler {
 	t := template.Must(template.ParseFS(page, "page/ui/parts.html", "page/ui/"+name+".html"))
 	facts := pageFacts{
-		Page: name, SignIn: d.signin.mode, DelayMs: d.signin.callbackDelay.Milliseconds(), Cookie: d.signin.tokenCookie, Ring: demoRing,
+		Page: name, SignIn: d.signin.mode, DelayMs: d.signin.callbackDelay.Milliseconds(), Ring: demoRing, Grants: d.roles.path != "",
 	}
 	if u, err := url.Parse(d.signin.issuer); err == nil && u.Host != "" {
 		facts.Provider, facts.Issuer = demoProvider, u.Host

@@ -17,7 +17,7 @@ const place = () => {
 }
 
 /** The row that the address names. */
-const marked = () => decodeURIComponent(location.hash.slice(1))
+const marked = () => location.hash.slice(1)
 
 function go(changes) {
   const q = new URLSearchParams(location.search)
