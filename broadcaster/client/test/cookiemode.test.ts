@@ -262,6 +262,18 @@ test('another user in one tab is another user in all: nothing of the first goes 
   expect(world.server.seen.filter((s) => s.body === 'of alice').map((s) => s.sub)).toEqual(['alice'])
 })
 
+test('an idle tab follows the cookie to its new user by the news of a sibling alone', async () => {
+  const world = cookieWorld()
+  const browser = world.browser()
+  const [one, two] = [await opened(world, browser), await opened(world, browser)]
+  browser.cookie = 'bob'
+  const work = two.keyturn.signedIn()
+  await world.run(3_000)
+  await work
+  expect(createManager(one.keyturn, { check: false }).decodeToken()!.payload.sub).toBe('bob')
+  expect([one.refreshes, one.keyturn.status().socket, live(one).length]).toEqual([1, 'open', 1])
+})
+
 test('an older story of a sibling, of whoever it is, changes nothing', async () => {
   const world = cookieWorld()
   const browser = world.browser()
