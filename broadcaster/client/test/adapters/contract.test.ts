@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { readToken } from '../../src/jwt'
 import { covers } from '../covers'
+import { makeToken } from '../server'
 import { canary } from './stage'
 import type { Stand } from './stands'
 import { stands } from './stands'
@@ -107,6 +108,20 @@ describe.each(Object.entries(stands))('%s', (name, build) => {
     else await stand.signIn('mallory')
     expect([await getToken(), await refresh()]).toEqual([null, null])
     expect(sub(await stand.adapter().getToken()), 'an adapter that the app made after the sign-in').toBe('mallory')
+  })
+
+  // A function of an app is known by its tokens alone.
+  if (name !== 'getToken') test('accounts are told apart even where their tokens name no subject', async () => {
+    stand = await build()
+    const { stage } = stand
+    let serial = 0
+    stage.world.server.token = () => makeToken({ kid: 'a' }, { iat: Math.floor(Date.now() / 1000), jti: `${++serial}` })
+    await stand.signIn('alice')
+    const { getToken, refresh } = stand.adapter()
+    expect(await getToken()).toBeTruthy()
+    if (name === 'keycloak-js') Object.assign(stand.client as object, { subject: 'mallory' })
+    else await stand.signIn('mallory')
+    expect([await getToken(), await refresh()]).toEqual([null, null])
   })
 
   test('a refresh that brings another account is thrown away', async () => {

@@ -165,6 +165,16 @@ describe('msal', () => {
     expect(stage.asked[0]!.get('scope')?.split(' ')).toContain('api://payments/use')
   })
 
+  test('a token that has ended is no longer in its cache: looking for it asks nobody, and nobody is signed out', async () => {
+    const { stage, signIn, adapter } = on(await msal())
+    await signIn('alice')
+    const { getToken } = adapter()
+    const before = await getToken()
+    await stage.pass(4_520_000)
+    expect([await getToken(), stage.refreshes]).toEqual([before, 0])
+    expect([await adapter().getToken() === before, stage.refreshes]).toEqual([false, 1])
+  })
+
   test('an ID token is no access token: scopes that bring none are refused when the adapter is made', async () => {
     const { client } = on(await msal())
     for (const none of [[], ['openid'], ['openid', 'profile', 'offline_access']]) {
