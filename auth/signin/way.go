@@ -51,7 +51,8 @@ func (s *Service) embedded(r *http.Request) bool {
 	case "", "navigate", "nested-navigate":
 		return false
 	}
-	return r.Header.Get("Sec-Fetch-Site") != "same-origin" && !s.origins.lists(r.Header.Get("Origin"))
+	site := r.Header.Get("Sec-Fetch-Site") // of browsers alone: other programs send a mode at most
+	return site != "" && site != "same-origin" && !s.origins.lists(r.Header.Get("Origin"))
 }
 
 // arrival is the answer to a script that passed on a code.
