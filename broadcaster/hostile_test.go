@@ -184,7 +184,7 @@ func TestAClientWithoutSubprotocolIsServed(t *testing.T) {
 // as one object with the members it wants, with the same values.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
-		`{"type":"auth","token":"a.b.c"}`, `{"type":"failed","code":"x"}`, `{"type":"ping"}`, `{"type":"\u0070ing"}`,
+		`{"type":"auth","token":"a.b.c"}`, `{"type":"auth"}`, `{"type":"failed","code":"x"}`, `{"type":"ping"}`, `{"type":"\u0070ing"}`,
 		`{"token":"x","type":"auth","x":[1,{"type":"y"}],"n":-1.5e3,"t":true}`, `{"type":"a","type":"b"}`, `{}`, `[]`, "\xff",
 		` { "type" : "ping" , "x" : "}\\\"" } `, `{"type":"auth","token":"\ud83d\ude00\ud83d"}`, `{"a":1}`,
 	} {

@@ -131,7 +131,9 @@ func decodeByStandardLibrary(data []byte) (message, error) {
 	}
 	switch m.kind {
 	case kindAuth:
-		m.token, err = one("token")
+		if m.cookie = len(found["token"]) == 0; !m.cookie {
+			m.token, err = one("token")
+		}
 	case kindFailed:
 		m.code, err = one("code")
 		if err == nil && (m.code == "" || len(m.code) > maxFailedCode) {

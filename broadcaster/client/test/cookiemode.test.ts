@@ -1,5 +1,8 @@
 /** Apps whose tokens no script sees: the server keeps them in a cookie, and tells what they say. */
+import type { AxiosResponse } from 'axios'
+import axios, { AxiosError } from 'axios'
 import { afterEach, expect, test, vi } from 'vitest'
+import { installAxios } from '../src/axios'
 import type { Event, Model } from '../src/connection'
 import { Do, On, Timer, initial, step } from '../src/connection'
 import { granted } from '../src/endpoint'
@@ -120,6 +123,30 @@ test('requests to the configured origins go with cookies and without a header; o
     ...Array(3).fill('credentials include /reports no header'),
     'credentials same-origin /reports no header', 'credentials same-origin /auth/refresh no header', 'credentials same-origin /reports Basic YTpi',
   ])
+})
+
+test('an axios instance sends its requests with cookies, and others as they were', async () => {
+  const world = cookieWorld()
+  const tab = await opened(world)
+  const sent: [string, boolean | undefined, unknown][] = []
+  const instance = axios.create({
+    baseURL: 'https://api.example.com',
+    adapter: async (config) => {
+      sent.push([`${config.baseURL ?? ''}${config.url}`, config.withCredentials, config.headers.get('authorization')])
+      const status = config.url === '/reports' && sent.filter(([url]) => url.endsWith('/reports')).length === 1 ? 401 : 200
+      const response = { data: '', status, statusText: '', headers: {}, config } as AxiosResponse
+      if (status === 401) throw new AxiosError('refused', 'ERR_BAD_REQUEST', config, null, response)
+      return response
+    },
+  })
+  installAxios(tab.keyturn, instance)
+  const work = Promise.all([instance.get('/reports'), instance.get('/x', { baseURL: 'https://elsewhere.example.com', withCredentials: false })])
+  await world.run(2_000)
+  expect((await work).map((r) => r.status)).toEqual([200, 200])
+  expect(sent.map(([url, cookies, header]) => [url, cookies, header ?? null]).sort()).toEqual([
+    ['https://api.example.com/reports', true, null], ['https://api.example.com/reports', true, null], ['https://elsewhere.example.com/x', false, null],
+  ])
+  expect(tab.refreshes).toBe(2)
 })
 
 test('a refused request is refreshed and replayed once, its body with it', async () => {
