@@ -156,7 +156,7 @@ func TestTheDemoSaysWhichFlagIsWrong(t *testing.T) {
 		"--issuer: want its address":            {"--issuer", "id.example.com"},
 		"--client-id":                           {"--issuer", "https://id.example.com", "--client-id", ""},
 		"--client-secret-file belongs":          {"--client-secret-file", "secret"},
-		"--callback-delay: want 0s to 10s":       {"--callback-delay", "2m"},
+		"--callback-delay: want 0s to 10s":      {"--callback-delay", "2m"},
 		"listens on loopback addresses only":    {"--listen", "0.0.0.0:8080"},
 		"client secret of provider idp: open n": {"--issuer", "http://127.0.0.1:1", "--client-secret-file", "nowhere", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"},
 	} {
