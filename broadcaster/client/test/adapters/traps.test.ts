@@ -192,6 +192,16 @@ describe('msal', () => {
     expect(await getToken()).toBe(before)
   })
 
+  test('what the library takes for a case for the user is one, whatever the provider calls it', async () => {
+    const { stage, signIn, adapter } = on(await msal())
+    await signIn('alice')
+    const { refresh, getToken } = adapter()
+    await getToken()
+    stage.mood = 'refuses'
+    Object.assign(stage.recorded.refused, { error: 'ui_not_allowed', suberror: 'ui_not_allowed' })
+    expect([await refresh(), await getToken()]).toEqual([null, null])
+  })
+
   test('of several accounts none is guessed', async () => {
     const { client, signIn, adapter } = on(await msal())
     await signIn('alice')
