@@ -141,20 +141,30 @@ func (c cookie) binderPrefix() string { return c.name() + "-login-" }
 
 // bind sets the cookie, and drops those of sign-ins that were left when there are many.
 func (s *Service) bind(w http.ResponseWriter, r *http.Request, of state) {
-	var left []string
-	for _, k := range r.Cookies() {
-		if strings.HasPrefix(k.Name, s.cookie.binderPrefix()) {
-			left = append(left, k.Name)
-		}
-	}
-	if len(left) >= maxBinders {
-		for _, name := range left {
-			k := s.cookie.binder(of, "", -1)
-			k.Name = name
-			http.SetCookie(w, k)
-		}
+	if left := s.cookie.binders(r); len(left) >= maxBinders {
+		s.cookie.unbind(w, left)
 	}
 	http.SetCookie(w, s.cookie.binder(of, of.derive(s.bucket.serverKey(), forBrowser), int(attemptLife/time.Second)))
+}
+
+// binders are the names of the cookies of all sign-ins that this browser has under way.
+func (c cookie) binders(r *http.Request) []string {
+	var names []string
+	for _, k := range r.Cookies() {
+		if strings.HasPrefix(k.Name, c.binderPrefix()) {
+			names = append(names, k.Name)
+		}
+	}
+	return names
+}
+
+// unbind drops cookies of sign-ins, which can't be finished from then on.
+func (c cookie) unbind(w http.ResponseWriter, names []string) {
+	for _, name := range names {
+		k := c.make("", -1)
+		k.Name, k.SameSite = name, http.SameSiteLaxMode
+		http.SetCookie(w, k)
+	}
 }
 
 // bound reports whether this browser began the sign-in.

@@ -28,6 +28,7 @@ func (s *Service) logout(w http.ResponseWriter, r *http.Request) {
 	}
 	s.cookie.clear(w)
 	s.clearTokenCookie(w)
+	s.cookie.unbind(w, s.cookie.binders(r)) // who signs out is not signed in by what was begun before
 	var last record
 	failed, some := false, false
 	for _, cred := range s.cookie.all(r) { // a planted one ends, too

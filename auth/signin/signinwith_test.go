@@ -159,6 +159,24 @@ func TestLogoutTellsWhereTheProviderSignsOut(t *testing.T) {
 	}
 }
 
+func TestASigninThatWasBegunBeforeALogoutCanNotBeFinished(t *testing.T) {
+	covers.IDs(t, "EDGE-02")
+	s, p := newStand(t), newIDP(t)
+	b := newBrowser(t, s.signs([]Provider{p.settings("corp")}, nil))
+	b.signIn(returning(page))
+	back := b.visit(b.begin(returning(page)))
+	if got := b.do("POST", "/auth/logout", fetches); got.status != 200 {
+		t.Fatalf("got %d %s", got.status, got.body)
+	}
+	if len(b.jar) != 0 {
+		t.Errorf("cookies %v are left", b.jar)
+	}
+	want(t, "the callback of before", b.do("GET", back, fetches), 400, CodeBrowserMismatch)
+	if b.refresh().status != 401 {
+		t.Error("signed in after the logout")
+	}
+}
+
 func TestInCookieModeNoScriptSeesAToken(t *testing.T) {
 	covers.IDs(t, "SEC-01", "OAU-16")
 	s, p := newStand(t), newIDP(t)
