@@ -202,6 +202,8 @@ export class Person {
   async leave(): Promise<void> {
     try {
       const stored: string[] = []
+      // Where tokens are kept from scripts they come and go in a cookie.
+      for (const { name, value } of await this.context.cookies()) if (name.endsWith('auth_token') && value) this.tokens.add(value)
       for (const { page } of this.tabs) {
         if (page.isClosed() || !page.url().startsWith(this.app)) continue
         const token = await page.evaluate(() => (window as any).keyturn?.getCurrentToken?.()).catch(() => null)

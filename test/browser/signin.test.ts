@@ -266,6 +266,32 @@ async function signedOut(ann: Person, tab: Tab, other: Tab, release: () => void)
   expect((await ann.context.cookies(ann.app)).filter((c) => /^keyturn/.test(c.name) && c.value)).toEqual([])
 }
 
+describe('silently, with tokens that no script sees', () => {
+  const stage = setSigninStage({ claims: 'idp', mode: 'auto' }, {}, '--token-cookie')
+
+  test('T4: what the token says is told without it, and is as new', async () => {
+    covers('T4', 'API-12')
+    const ann = await stage.person()
+    const tab = await ann.signedIn()
+    const token = async (): Promise<string> => (await ann.context.cookies()).find((c) => c.name === 'auth_token')!.value
+    const before = { claims: (await tab.claims())!.payload, token: await token() }
+    expect(before.claims.roles).toEqual(['user'])
+    await stage.setRoles(ann, ['user', 'analyst', 'reviewer'])
+    await until(() => Date.now() / 1000 > before.claims.iat + 1, 'the next second has begun')
+    await tab.click('approve')
+    await recovered(tab, 'auto', '/ui/reports', ['user', 'analyst', 'reviewer'])
+    const after = (await tab.claims())!.payload
+    expect(after.iat).toBeGreaterThan(before.claims.iat)
+    expect(after.exp).toBeGreaterThan(before.claims.exp)
+    expect((await token()).split('.')[2]).not.toBe(before.token.split('.')[2])
+    ann.tokens.add(before.token)
+    const [current, told] = await tab.page.evaluate(async () =>
+      [await (window as any).keyturn.getCurrentToken(), await (await fetch('/auth/userinfo')).json()])
+    expect([current, told.sub, told.roles, told.exp]).toEqual([null, ann.sub, after.roles, after.exp])
+    says(tab, 'auto', '/ui/reports')
+  })
+})
+
 describe('by redirect, with time to read on the callback page', () => {
   const stage = setSigninStage({ claims: 'idp', mode: 'redirect' }, {}, '--callback-delay', '1s')
 
