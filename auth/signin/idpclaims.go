@@ -34,6 +34,26 @@ func (s *Service) asksProvider() bool {
 	return yes
 }
 
+// patience is how many times as long as with anything else a provider may take
+// with a refresh grant. A token that it answers with another one is used up, whether or
+// not the answer is heard: so it is waited for, though the caller is answered in time.
+const patience = 3
+
+// errSlow: the provider has not answered in the time that a caller waits.
+var errSlow = errors.New("the provider takes long; its answer is for the next refresh")
+
+// turn waits for the session's turn, but not longer than a caller is to wait:
+// then whoever has it still waits for a slow provider, which the record says.
+func (s *Service) turn(ctx context.Context, session string) (leave func(), err error) {
+	waiting, stop := context.WithTimeout(ctx, s.promptly)
+	defer stop()
+	leave, err = s.turns.take(waiting, session)
+	if err != nil && ctx.Err() == nil {
+		return func() {}, nil
+	}
+	return leave, err
+}
+
 // renew refreshes a session whose claims its provider knows.
 //
 // A provider's refresh token may be good for one use, and a second use then
@@ -42,11 +62,17 @@ func (s *Service) asksProvider() bool {
 // the others take over the record's claims. Then the answer is stored for the
 // successor. All this goes on if the caller hangs up.
 func (s *Service) renew(w http.ResponseWriter, r *http.Request, cred credential) {
-	done, err := s.turns.take(r.Context(), cred.session())
+	began := time.Now()
+	leave, err := s.turn(r.Context(), cred.session())
 	if err != nil {
 		return // the caller is gone
 	}
-	defer done()
+	asked := false // who asks leaves when the provider has answered
+	defer func() {
+		if !asked {
+			leave()
+		}
+	}()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), claimsTimeout+2*opTimeout)
 	defer cancel()
 	now := time.Now()
@@ -54,6 +80,10 @@ func (s *Service) renew(w http.ResponseWriter, r *http.Request, cred credential)
 	if err != nil {
 		s.count(s.fail(w, r, cred, err))
 		return
+	}
+	asking := held.verdict == fresh && now.Before(held.record.AskingUntil) // for the credential before
+	if !asking {
+		held.record.AskingUntil = now.Add(patience * claimsTimeout)
 	}
 	next, result, err := s.rotate(ctx, cred, held, told{held.record.Claims, held.record.ClaimsAt}, now)
 	if err != nil {
@@ -64,10 +94,14 @@ func (s *Service) renew(w http.ResponseWriter, r *http.Request, cred credential)
 		s.cookie.set(w, *next, held.record.Ends, now) // also with a refusal: the one before is used up
 	}
 	var claims told
-	if next != nil && result == resultOK {
-		claims, err = s.askAgain(ctx, *next)
-	} else {
-		claims, err = s.overtaken(ctx, cred)
+	switch {
+	case next == nil || result != resultOK:
+		claims, err = s.overtaken(ctx, cred, began.Add(s.promptly))
+	case asking:
+		claims, err = s.standIn(held.record, cred, errSlow)
+	default:
+		asked = true
+		claims, err = s.askInTime(ctx, held.record, *next, leave)
 	}
 	if err != nil {
 		s.count(s.fail(w, r, cred, err))
@@ -86,9 +120,8 @@ func (s *Service) renew(w http.ResponseWriter, r *http.Request, cred credential)
 const overtakenPause = 100 * time.Millisecond
 
 // overtaken returns the claims that whoever rotated the credential gets, and
-// waits for them as long as the provider is given.
-func (s *Service) overtaken(ctx context.Context, cred credential) (told, error) {
-	until := time.Now().Add(claimsTimeout)
+// waits for them until then.
+func (s *Service) overtaken(ctx context.Context, cred credential, until time.Time) (told, error) {
 	for {
 		rec, _, err := s.bucket.read(ctx, cred.session())
 		switch {
@@ -110,6 +143,48 @@ func (s *Service) overtaken(ctx context.Context, cred credential) (told, error) 
 		}
 		return told{rec.Claims, rec.ClaimsAt}, nil
 	}
+}
+
+// askInTime is askAgain for a caller who does not wait longer than promptly, and
+// gets the last claims then. The asking goes on, ends within patience, and stores what it hears.
+func (s *Service) askInTime(ctx context.Context, rec record, holder credential, leave func()) (told, error) {
+	type outcome struct {
+		told
+		err error
+	}
+	heard := make(chan outcome)
+	late := make(chan struct{})
+	go func() {
+		defer leave()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience*claimsTimeout+2*opTimeout)
+		defer cancel()
+		claims, err := s.askAgain(ctx, holder)
+		select {
+		case heard <- outcome{claims, err}:
+		case <-late:
+			if errors.Is(err, ErrGone) {
+				s.gone(ctx, holder)
+			}
+		}
+	}()
+	t := time.NewTimer(s.promptly)
+	defer t.Stop()
+	select {
+	case o := <-heard:
+		return o.told, o.err
+	case <-t.C:
+		close(late)
+		return s.standIn(rec, holder, errSlow)
+	}
+}
+
+// standIn are the last claims of a session, where they are young enough to go on with.
+func (s *Service) standIn(rec record, holder credential, why error) (told, error) {
+	if rec.ClaimsAt.IsZero() || time.Since(rec.ClaimsAt) > s.config.ClaimsMaxAge {
+		return told{}, claimsError{why}
+	}
+	s.log.Warn("claims_kept", zap.String("session", brief(holder.session())), zap.Duration("age", time.Since(rec.ClaimsAt)), zap.Error(why))
+	return told{rec.Claims, rec.ClaimsAt}, nil
 }
 
 // askAgain asks the provider with the refresh token that the session holds for
@@ -138,11 +213,7 @@ func (s *Service) askAgain(ctx context.Context, holder credential) (told, error)
 	if failed := s.learn(ctx, holder, told{rec.Claims, rec.ClaimsAt}, who.refresh); failed != nil {
 		return told{}, failed
 	}
-	if rec.ClaimsAt.IsZero() || time.Since(rec.ClaimsAt) > s.config.ClaimsMaxAge {
-		return told{}, claimsError{err}
-	}
-	s.log.Warn("claims_kept", zap.String("session", brief(holder.session())), zap.Duration("age", time.Since(rec.ClaimsAt)), zap.Error(err))
-	return told{rec.Claims, rec.ClaimsAt}, nil
+	return s.standIn(rec, holder, err)
 }
 
 // fresh is one refresh grant (RFC 6749 §6). Where it succeeded but the claims
@@ -152,7 +223,9 @@ func (s *Service) fresh(ctx context.Context, rec record, token string) (identity
 	if p == nil {
 		return identity{}, fmt.Errorf("provider %s is not configured any more: %w", rec.Provider, ErrGone)
 	}
-	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, p.client), claimsTimeout)
+	patient := *p.client
+	patient.Timeout *= patience
+	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, &patient), patience*claimsTimeout)
 	defer cancel()
 	d, err := p.discover(ctx)
 	if err != nil {
@@ -219,6 +292,7 @@ func (s *Service) learn(ctx context.Context, holder credential, claims told, ref
 		}
 		before := told{rec.Claims, rec.ClaimsAt}
 		rec.Claims, rec.ClaimsAt, rec.AskedAt = claims.claims, claims.at, time.Now()
+		rec.AskingUntil = time.Time{}
 		if refresh != "" {
 			rec.Sealed = holder.seal(refresh)
 		}

@@ -71,6 +71,7 @@ type Service struct {
 	returns   []string // origins of pages that may be come back to, the service's own first
 	begins    *rate.Limiter
 	turns     turns
+	promptly  time.Duration // so long a caller waits for a provider
 	overviews overviews
 }
 
@@ -112,7 +113,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	}
 	s := &Service{
 		config: c, bucket: b, gate: newGate(), cookie: cookie{insecure: c.Insecure},
-		origins: o, metrics: m, log: c.Logger,
+		origins: o, metrics: m, log: c.Logger, promptly: claimsTimeout,
 		// Each sign-in that begins leaves an entry in the bucket for minutes.
 		begins: rate.NewLimiter(rate.Limit(c.PerSecond), int(math.Ceil(c.PerSecond))),
 	}

@@ -31,6 +31,9 @@ type record struct {
 	// AskedAt is when the provider last answered, or was found not to. Before
 	// RotatedAt: whoever rotated the credential is still asking.
 	AskedAt time.Time `json:"askedAt,omitzero"`
+	// AskingUntil is how long the provider's answer may still come: until then
+	// nobody else uses the token, which may be good for one use.
+	AskingUntil time.Time `json:"askingUntil,omitzero"`
 
 	Current   print     `json:"current"`
 	Previous  print     `json:"previous,omitempty"`
