@@ -1,6 +1,6 @@
 import {
   createKeyturn
-} from "./shared-DFEUI4OJ.js";
+} from "./shared-L2PLO7FY.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";
@@ -18,7 +18,7 @@ import {
 } from "./shared-LCYG6PTQ.js";
 import {
   handleCallback
-} from "./shared-WHZWO5IC.js";
+} from "./shared-UXLSP2HX.js";
 import "./shared-A6S4A7WO.js";
 import "./shared-X6BDFIB5.js";
 import "./shared-OMCUL2HY.js";

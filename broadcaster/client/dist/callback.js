@@ -1,7 +1,7 @@
 import {
   handleCallback,
   readArrival
-} from "./shared-WHZWO5IC.js";
+} from "./shared-UXLSP2HX.js";
 import "./shared-A6S4A7WO.js";
 import "./shared-X6BDFIB5.js";
 import "./shared-OMCUL2HY.js";

@@ -1,6 +1,6 @@
 import {
   createKeyturn
-} from "./shared-DFEUI4OJ.js";
+} from "./shared-L2PLO7FY.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";

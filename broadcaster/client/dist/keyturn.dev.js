@@ -2,7 +2,7 @@
 (() => {
   // src/callbackview.ts
   var style = `
-:host{all:initial;display:grid;place-items:center;box-sizing:border-box;padding:16px;min-height:12em;color-scheme:light dark;font:16px/1.5 var(--keyturn-font,system-ui,sans-serif);--bg:var(--keyturn-bg,light-dark(#fff,#1f2126));--fg:var(--keyturn-fg,light-dark(#1b1d22,#eceef2));--accent:var(--keyturn-accent,light-dark(#0b57d0,#a8c7fa));--danger:var(--keyturn-danger,light-dark(#b3261e,#ff9c93));color:var(--fg);background:var(--bg)}
+:host{all:initial;display:flex;flex-direction:column;align-items:center;justify-content:center;box-sizing:border-box;padding:16px;min-height:12em;color-scheme:light dark;font:16px/1.5 var(--keyturn-font,system-ui,sans-serif);--bg:var(--keyturn-bg,light-dark(#fff,#1f2126));--fg:var(--keyturn-fg,light-dark(#1b1d22,#eceef2));--accent:var(--keyturn-accent,light-dark(#0b57d0,#a8c7fa));--danger:var(--keyturn-danger,light-dark(#b3261e,#ff9c93));color:var(--fg);background:var(--bg)}
 :host([whole]){position:fixed;inset:0;z-index:2147483646;overflow:auto}
 *{box-sizing:border-box;margin:0}
 [role=status]:not(:empty){display:flex;align-items:center;gap:12px}
@@ -768,7 +768,6 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     const log = (line) => inside.log(`[Callback] ${line}`);
     const { element, delayMs = settings().callbackDelayMs, tokenInUrl, navigate = (path) => scope2.location.replace(path) } = options;
     const arrival = readArrival(search, tokenInUrl);
-    const { what } = arrival;
     let { refresh } = arrival;
     scope2.history.replaceState(scope2.history.state, "", pathname + (refresh ? "?refresh=true" : ""));
     const view2 = element === null ? null : createCallbackView(document, element);
@@ -804,12 +803,12 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       }
       if (!outcome2.answer || !inside.arrive(outcome2.answer, askedAt, !refresh)) throw new Error(none);
     };
-    const fetched = async () => {
+    const fetched = async (ended) => {
       inside.arrive(null, 0, !refresh);
       try {
         await (refresh ? inside.refresh("signin") : keyturn.signedIn());
       } catch (error) {
-        throw error instanceof KeyturnError && error.code === "session_ended" ? new Error(none) : error;
+        throw error instanceof KeyturnError && error.code === "session_ended" ? new Error(ended) : error;
       }
     };
     const run = async () => {
@@ -817,9 +816,9 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
         if (arrival.hint) log(`JWT: ${arrival.hint}`);
         throw new Error(arrival.detail);
       }
-      if (arrival.what === "expired") throw new Error(expired);
       if (arrival.what === "exchange") await exchange(arrival.query);
-      else if (arrival.what === "fetch") await fetched();
+      else if (arrival.what === "fetch") await fetched(none);
+      else if (arrival.what === "expired") await fetched(expired);
       else if (!inside.arrive({ token: arrival.token, key: null, kid: null, ttlMs: null }, wall(), !refresh)) throw new Error(none);
       if (delayMs) {
         const s = delayMs / 1e3;
@@ -837,11 +836,11 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     return run().catch(async (error) => {
       const detail = plain(error?.message || error);
       view2?.fail(detail, signIn.address(false));
-      if (what !== "expired") {
+      if (detail !== expired) {
         log(`JWT sign-in: ${detail}`);
         return null;
       }
-      for (const key2 of placeKeys) write2("sessionStorage", key2, "");
+      inside.leave("login_required");
       log("Silent refresh failed (OIDC session expired), redirecting to login");
       await core.pause(readMs);
       scope2.location.assign(signIn.address(false));
@@ -1963,7 +1962,8 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     core.write("localStorage", "keyturn:browser", browserId);
     let login = 0;
     let arrived = false;
-    const arriving = () => !arrived && settings.signIn !== "off" && scope2.location.origin + scope2.location.pathname === signIn.callback();
+    const atCallback = () => settings.signIn !== "off" && scope2.location.origin + scope2.location.pathname === signIn.callback();
+    const arriving = () => !arrived && atCallback();
     const report = (what) => emit("report", what);
     on("report", (what) => settings.analytics?.(what));
     const happen = (happening) => {
@@ -2050,7 +2050,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       ring,
       loginUrl,
       () => settings,
-      () => !!(options.manual || own() || arriving()),
+      () => !!(options.manual || own() || atCallback()),
       log,
       (trigger, error) => heard2({ phase: "failed", trigger, code: "redirect_stuck" }, error)
     );
@@ -2246,6 +2246,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       refresh,
       signIn,
       arriving,
+      leave,
       arrive(answer, askedAt, anew) {
         arrived = true;
         refresher.cancel();

@@ -77,7 +77,6 @@ export function handleCallback(keyturn: Keyturn, options: CallbackOptions = {}):
   const log = (line: string): void => inside.log(`[Callback] ${line}`)
   const { element, delayMs = settings().callbackDelayMs, tokenInUrl, navigate = (path: string) => scope.location!.replace(path) } = options
   const arrival = readArrival(search, tokenInUrl)
-  const { what } = arrival
   let { refresh } = arrival
   // The marker is no secret, and a reload still needs it.
   scope.history!.replaceState(scope.history!.state, '', pathname + (refresh ? '?refresh=true' : ''))
@@ -115,12 +114,13 @@ export function handleCallback(keyturn: Keyturn, options: CallbackOptions = {}):
     if (!outcome.answer || !inside.arrive(outcome.answer, askedAt, !refresh)) throw new Error(none)
   }
 
-  const fetched = async (): Promise<void> => {
+  /** ended: what a session that is over means. */
+  const fetched = async (ended: string): Promise<void> => {
     inside.arrive(null, 0, !refresh)
     try {
       await (refresh ? inside.refresh('signin') : keyturn.signedIn())
     } catch (error) {
-      throw error instanceof KeyturnError && error.code === 'session_ended' ? new Error(none) : error
+      throw error instanceof KeyturnError && error.code === 'session_ended' ? new Error(ended) : error
     }
   }
 
@@ -129,9 +129,10 @@ export function handleCallback(keyturn: Keyturn, options: CallbackOptions = {}):
       if (arrival.hint) log(`JWT: ${arrival.hint}`)
       throw new Error(arrival.detail)
     }
-    if (arrival.what === 'expired') throw new Error(expired)
     if (arrival.what === 'exchange') await exchange(arrival.query)
-    else if (arrival.what === 'fetch') await fetched()
+    else if (arrival.what === 'fetch') await fetched(none)
+    // Anybody can link here: only the server says that a session is over.
+    else if (arrival.what === 'expired') await fetched(expired)
     else if (!inside.arrive({ token: arrival.token, key: null, kid: null, ttlMs: null }, wall(), !refresh)) throw new Error(none)
     if (delayMs) {
       const s = delayMs / 1000
@@ -151,11 +152,12 @@ export function handleCallback(keyturn: Keyturn, options: CallbackOptions = {}):
   return run().catch(async (error: unknown) => {
     const detail = plain((error as Error | null)?.message || error)
     view?.fail(detail, signIn.address(false))
-    if (what !== 'expired') {
+    if (detail !== expired) {
       log(`JWT sign-in: ${detail}`)
       return null
     }
-    for (const key of placeKeys) write('sessionStorage', key, '')
+    // It is for all tabs now; what is kept goes with it.
+    inside.leave('login_required')
     log('Silent refresh failed (OIDC session expired), redirecting to login')
     await core.pause(readMs)
     scope.location!.assign(signIn.address(false))

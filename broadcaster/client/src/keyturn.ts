@@ -160,8 +160,10 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   let login = 0
   // The callback page has done its part.
   let arrived = false
-  /** The callback page, while nothing is known of the sign-in that ends there. */
-  const arriving = (): boolean => !arrived && settings.signIn !== 'off' && scope.location!.origin + scope.location!.pathname === signIn.callback()
+  /** The callback page: no sign-in begins on the page where one ends. */
+  const atCallback = (): boolean => settings.signIn !== 'off' && scope.location!.origin + scope.location!.pathname === signIn.callback()
+  /** The same, while nothing is known of the sign-in that ends there. */
+  const arriving = (): boolean => !arrived && atCallback()
 
   const report = (what: AnalyticsReport): void => emit('report', what)
   on('report', (what) => settings.analytics?.(what))
@@ -252,7 +254,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   }
   const own = (): (() => any) | null => settings.refresh ?? settings.getToken
   const signIn = createSignIn(
-    core, vault, guard, ring, loginUrl, () => settings, () => !!(options.manual || own() || arriving()), log,
+    core, vault, guard, ring, loginUrl, () => settings, () => !!(options.manual || own() || atCallback()), log,
     (trigger, error) => heard({ phase: 'failed', trigger, code: 'redirect_stuck' }, error),
   )
   const refresher = createRefresher(core, vault, guard, tabs, signIn, (hint, signal) => {
@@ -432,7 +434,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   })
 
   insides().set(keyturn, {
-    core, vault, send, refreshUrl, loginUrl, ring, log, count, report, refresh, signIn, arriving,
+    core, vault, send, refreshUrl, loginUrl, ring, log, count, report, refresh, signIn, arriving, leave,
     arrive(answer, askedAt, anew) {
       arrived = true
       refresher.cancel()

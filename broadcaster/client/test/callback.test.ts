@@ -4,7 +4,7 @@ import { handleCallback, readArrival } from '../src/callback'
 import type { Options } from '../src/keyturn'
 import { covers } from './covers'
 import { problem } from './server'
-import type { Tab } from './world'
+import type { Browser, Tab } from './world'
 import { World } from './world'
 
 const at = 'https://app.example.com/ui/callback'
@@ -13,10 +13,10 @@ const place = '/ui/reports?thread_id=test123&page=2&filter=active#row-7'
 interface Scene { world: World; tab: Tab; ended: Promise<string | null>; said: string[] }
 
 /** A callback page of this address, in a tab where the place was kept before. */
-function arrive(search: string, { kept = {}, world = new World(), handle = {}, options = {}, prepare = () => {} }: {
-  kept?: Record<string, string>; world?: World; handle?: CallbackOptions; options?: Options; prepare?: (tab: Tab) => void
+function arrive(search: string, { kept = {}, world = new World(), browser = world.browser(), handle = {}, options = {}, prepare = () => {} }: {
+  kept?: Record<string, string>; world?: World; browser?: Browser; handle?: CallbackOptions; options?: Options; prepare?: (tab: Tab) => void
 } = {}): Scene {
-  const tab = world.browser().tab(at + search)
+  const tab = browser.tab(at + search)
   for (const [key, value] of Object.entries(kept)) tab.session.setItem(key, value)
   prepare(tab)
   tab.start({ ...options, settings: { signIn: 'auto', ...options.settings } })
@@ -172,13 +172,26 @@ describe('the callback page', () => {
 
   test('after a provider that wants to see its user clears the place, says so, and leads to sign-in after two seconds', async () => {
     covers('OAU-09', 'SIL-06', 'LOG-15')
-    const { world, tab, ended, said } = arrive('?error=login_required&refresh=true', { kept: { postLoginUrl: place, postRefreshUrl: place } })
+    const world = new World()
+    const browser = world.browser()
+    const sibling = browser.open({ streamUrl: null })
+    await world.run(1_000)
+    browser.cookie = null
+    const { tab, ended, said } = arrive('?error=login_required&refresh=true', { world, browser, kept: { postLoginUrl: place, postRefreshUrl: place } })
     await world.run(1_900)
     expect([...said]).toEqual(['Silent refresh failed (OIDC session expired), redirecting to login'])
     expect([tab.session.getItem('postLoginUrl'), tab.session.getItem('postRefreshUrl'), tab.address.gone]).toEqual([null, null, []])
-    await world.run(200)
+    expect(sibling.keyturn.status().token).toBeNull()
+    await world.run(300)
     expect(await ended).toBeNull()
     expect(tab.address.gone).toEqual(['https://app.example.com/auth/login?provider=&aud=&redirect_uri=https%3A%2F%2Fapp.example.com%2Fui%2Fcallback'])
+  })
+
+  test('believes no link that says so: whose session stands goes on', async () => {
+    covers('OAU-09')
+    const { world, tab, ended } = arrive('?error=login_required&refresh=true', { kept: { postLoginUrl: place } })
+    await world.run(5_000)
+    expect([await ended, tab.keyturn.status().token?.key, tab.address.gone]).toEqual([place, 'k1', [`https://app.example.com${place}`]])
   })
 
   test('waits before the last hop as long as it is told to, and reads the place at its end', async () => {

@@ -137,7 +137,7 @@ export class Server {
 
   private async decide(tab: Tab, request: Request, body: string): Promise<Response> {
     const { pathname } = new URL(request.url)
-    if (pathname === '/auth/callback') return (await this.callbackScript(request)) ?? problem(400, 'state_invalid', { detail: 'Invalid or expired state' })
+    if (pathname === '/auth/callback') return (await this.callbackScript(request)) ?? (await this.apiScript(request)) ?? problem(400, 'state_invalid', { detail: 'Invalid or expired state' })
     if (pathname === '/auth/logout') {
       const answer = await this.logoutScript(request)
       if (answer?.ok === false) return answer

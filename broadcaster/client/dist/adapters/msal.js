@@ -12,14 +12,12 @@ function fromMsal(app, options) {
   if (!options.scopes.some((scope) => !identity.test(scope))) {
     throw new TypeError("msal: name a scope of your API in scopes, such as 'api://<client id>/access_as_user': an ID token is no access token");
   }
-  let chosen = null;
   const account = async () => {
     await app.initialize();
     const all = app.getAllAccounts();
     const wanted = options.account ?? app.getActiveAccount() ?? (all.length === 1 ? all[0] : null);
     if (!wanted && all.length > 1) throw misfit("msal", "several accounts are signed in and none is active: call setActiveAccount");
-    chosen = wanted?.homeAccountId ?? null;
-    return all.find(({ homeAccountId }) => homeAccountId === chosen) ?? null;
+    return all.find(({ homeAccountId }) => homeAccountId === wanted?.homeAccountId) ?? null;
   };
   const signed = ({ account: got, accessToken, expiresOn }) => ({
     account: got?.homeAccountId ?? "",

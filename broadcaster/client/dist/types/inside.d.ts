@@ -44,6 +44,8 @@ export interface Inside {
     readonly reset: () => void;
     /** The app found an authentication error by itself: a new token, or a KeyturnError. */
     readonly recover: (message: string) => Promise<string>;
+    /** Nobody is signed in any more, in any tab, for this reason. */
+    readonly leave: (code: string) => void;
     /** The server's policy: settings that may not be changed. */
     readonly lock: (names: readonly string[]) => void;
 }

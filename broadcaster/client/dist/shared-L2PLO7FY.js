@@ -969,7 +969,8 @@ function createKeyturn(options = {}, scope = globalThis) {
   core.write("localStorage", "keyturn:browser", browserId);
   let login = 0;
   let arrived = false;
-  const arriving = () => !arrived && settings.signIn !== "off" && scope.location.origin + scope.location.pathname === signIn.callback();
+  const atCallback = () => settings.signIn !== "off" && scope.location.origin + scope.location.pathname === signIn.callback();
+  const arriving = () => !arrived && atCallback();
   const report = (what) => emit("report", what);
   on("report", (what) => settings.analytics?.(what));
   const happen = (happening) => {
@@ -1056,7 +1057,7 @@ function createKeyturn(options = {}, scope = globalThis) {
     ring,
     loginUrl,
     () => settings,
-    () => !!(options.manual || own() || arriving()),
+    () => !!(options.manual || own() || atCallback()),
     log,
     (trigger, error) => heard({ phase: "failed", trigger, code: "redirect_stuck" }, error)
   );
@@ -1252,6 +1253,7 @@ function createKeyturn(options = {}, scope = globalThis) {
     refresh,
     signIn,
     arriving,
+    leave,
     arrive(answer, askedAt, anew) {
       arrived = true;
       refresher.cancel();

@@ -21,7 +21,7 @@ import {
 
 // src/callbackview.ts
 var style = `
-:host{all:initial;display:grid;place-items:center;box-sizing:border-box;padding:16px;min-height:12em;color-scheme:light dark;font:16px/1.5 var(--keyturn-font,system-ui,sans-serif);--bg:var(--keyturn-bg,light-dark(#fff,#1f2126));--fg:var(--keyturn-fg,light-dark(#1b1d22,#eceef2));--accent:var(--keyturn-accent,light-dark(#0b57d0,#a8c7fa));--danger:var(--keyturn-danger,light-dark(#b3261e,#ff9c93));color:var(--fg);background:var(--bg)}
+:host{all:initial;display:flex;flex-direction:column;align-items:center;justify-content:center;box-sizing:border-box;padding:16px;min-height:12em;color-scheme:light dark;font:16px/1.5 var(--keyturn-font,system-ui,sans-serif);--bg:var(--keyturn-bg,light-dark(#fff,#1f2126));--fg:var(--keyturn-fg,light-dark(#1b1d22,#eceef2));--accent:var(--keyturn-accent,light-dark(#0b57d0,#a8c7fa));--danger:var(--keyturn-danger,light-dark(#b3261e,#ff9c93));color:var(--fg);background:var(--bg)}
 :host([whole]){position:fixed;inset:0;z-index:2147483646;overflow:auto}
 *{box-sizing:border-box;margin:0}
 [role=status]:not(:empty){display:flex;align-items:center;gap:12px}
@@ -103,7 +103,6 @@ function handleCallback(keyturn, options = {}) {
   const log = (line) => inside.log(`[Callback] ${line}`);
   const { element, delayMs = settings().callbackDelayMs, tokenInUrl, navigate = (path) => scope.location.replace(path) } = options;
   const arrival = readArrival(search, tokenInUrl);
-  const { what } = arrival;
   let { refresh } = arrival;
   scope.history.replaceState(scope.history.state, "", pathname + (refresh ? "?refresh=true" : ""));
   const view = element === null ? null : createCallbackView(document, element);
@@ -139,12 +138,12 @@ function handleCallback(keyturn, options = {}) {
     }
     if (!outcome.answer || !inside.arrive(outcome.answer, askedAt, !refresh)) throw new Error(none);
   };
-  const fetched = async () => {
+  const fetched = async (ended) => {
     inside.arrive(null, 0, !refresh);
     try {
       await (refresh ? inside.refresh("signin") : keyturn.signedIn());
     } catch (error) {
-      throw error instanceof KeyturnError && error.code === "session_ended" ? new Error(none) : error;
+      throw error instanceof KeyturnError && error.code === "session_ended" ? new Error(ended) : error;
     }
   };
   const run = async () => {
@@ -152,9 +151,9 @@ function handleCallback(keyturn, options = {}) {
       if (arrival.hint) log(`JWT: ${arrival.hint}`);
       throw new Error(arrival.detail);
     }
-    if (arrival.what === "expired") throw new Error(expired);
     if (arrival.what === "exchange") await exchange(arrival.query);
-    else if (arrival.what === "fetch") await fetched();
+    else if (arrival.what === "fetch") await fetched(none);
+    else if (arrival.what === "expired") await fetched(expired);
     else if (!inside.arrive({ token: arrival.token, key: null, kid: null, ttlMs: null }, wall(), !refresh)) throw new Error(none);
     if (delayMs) {
       const s = delayMs / 1e3;
@@ -172,11 +171,11 @@ function handleCallback(keyturn, options = {}) {
   return run().catch(async (error) => {
     const detail = plain(error?.message || error);
     view?.fail(detail, signIn.address(false));
-    if (what !== "expired") {
+    if (detail !== expired) {
       log(`JWT sign-in: ${detail}`);
       return null;
     }
-    for (const key of placeKeys) write("sessionStorage", key, "");
+    inside.leave("login_required");
     log("Silent refresh failed (OIDC session expired), redirecting to login");
     await core.pause(readMs);
     scope.location.assign(signIn.address(false));
