@@ -24,23 +24,48 @@ func CookieToken(r *http.Request, name string) (string, *Error) {
 // guardCookie refuses a request that comes by a cookie where a page of another
 // origin may have caused it, and it may change something. Opening a WebSocket
 // counts as that: it is a GET, and what the page sends over it nobody asks again.
-func (o Options) guardCookie(r *http.Request, method string) *Error {
-	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		method = http.MethodPost
-	}
-	if method != r.Method {
-		as := *r // Check looks at headers and at this
-		as.Method = method
-		r = &as
+func (o Options) guardCookie(r *http.Request) *Error {
+	if opensWebSocket(r) {
+		r = byMethod(r, http.MethodPost)
 	}
 	if o.CrossOrigin.Check(r) == nil {
 		return nil
 	}
-	return &Error{Status: http.StatusForbidden, Code: CodeOriginRefused, Description: textOrigin}
+	return refuseOrigin(textOrigin)
 }
 
-// forwardedMethod is the method of the request that a proxy asks about: unsafe
-// where the proxy does not say, since its own call may be a GET for whatever
+// guardForwarded is guardCookie for a request that a proxy asks about. A request
+// that says nothing of where it comes from may be a program's, which no page can
+// steer; but a proxy may have left that out, so that it proves nothing here.
+func (o Options) guardForwarded(r *http.Request) *Error {
+	asked := byMethod(r, forwardedMethod(r))
+	silent := r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == ""
+	if silent && (asked.Method == http.MethodPost || opensWebSocket(r)) {
+		return refuseOrigin(textSilent)
+	}
+	return o.guardCookie(asked)
+}
+
+func refuseOrigin(description string) *Error {
+	return &Error{Status: http.StatusForbidden, Code: CodeOriginRefused, Description: description}
+}
+
+// byMethod is r as if its method were another one, for those who look at method and headers.
+func byMethod(r *http.Request, method string) *http.Request {
+	as := *r
+	as.Method = method
+	return &as
+}
+
+// opensWebSocket reports whether a browser asks for a WebSocket. Upgrade ends at
+// the first proxy (RFC 9110 §7.6.1); what else a handshake carries goes on.
+func opensWebSocket(r *http.Request) bool {
+	h := r.Header
+	return strings.EqualFold(h.Get("Upgrade"), "websocket") || h.Get("Sec-WebSocket-Version") != "" || h.Get("Sec-Fetch-Mode") == "websocket"
+}
+
+// forwardedMethod is GET where the proxy says that it asks about a request that
+// changes nothing, else POST: the proxy's own call may be a GET for whatever
 // came. Pages can't make a browser send these headers to other origins.
 func forwardedMethod(r *http.Request) string {
 	told := append(r.Header.Values("X-Forwarded-Method"), r.Header.Values("X-Original-Method")...)

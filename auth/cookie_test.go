@@ -83,11 +83,39 @@ func TestAWebSocketIsNotOpenedByTheCookieOfAnotherOriginsPage(t *testing.T) {
 	s := newStand(t, Config{})
 	token := tokenOf(t, s.hs, `{"alg":"HS256","kid":"hs"}`, good())
 	protected := Middleware(s.ring, Options{Cookie: "auth_token"})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	forward := Forward(s.ring, Options{Cookie: "auth_token"})
 	for site, want := range map[string]int{"same-origin": 200, "same-site": 403, "cross-site": 403} {
-		r := byCookie("GET", site, "https://evil.example.com", token)
-		r.Header.Set("Upgrade", "WebSocket")
-		if a := ask(t, protected, r); a.status != want {
-			t.Errorf("%s: got %d, want %d", site, a.status, want)
+		for header, value := range map[string]string{"Upgrade": "WebSocket", "Sec-WebSocket-Version": "13", "Sec-Fetch-Mode": "websocket"} {
+			r := byCookie("GET", site, "https://evil.example.com", token)
+			r.Header.Set(header, value)
+			if a := ask(t, protected, r); a.status != want {
+				t.Errorf("%s, %s: got %d, want %d", site, header, a.status, want)
+			}
+			r.Header.Set("X-Forwarded-Method", "GET") // proxies pass on all but Upgrade (RFC 9110 §7.6.1)
+			if a := ask(t, forward, r); a.status != want {
+				t.Errorf("%s, %s, by a proxy: got %d, want %d", site, header, a.status, want)
+			}
+		}
+	}
+}
+
+// A proxy that asks with a few headers only takes away what tells a form of
+// another page from a program.
+func TestForwardAuthByTheCookieTakesSilenceForNoProof(t *testing.T) {
+	s := newStand(t, Config{})
+	token := tokenOf(t, s.hs, `{"alg":"HS256","kid":"hs"}`, good())
+	forward := Forward(s.ring, Options{Cookie: "auth_token"})
+	for method, want := range map[string]int{"GET": 200, "POST": 403, "": 403} {
+		r := byCookie("GET", "", "", token)
+		if method != "" {
+			r.Header.Set("X-Forwarded-Method", method)
+		}
+		if a := ask(t, forward, r); a.status != want {
+			t.Errorf("%q: got %d %v, want %d", method, a.status, a.problem, want)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		if a := ask(t, forward, r); a.status != 200 {
+			t.Errorf("%q, with a header: got %d, want 200", method, a.status)
 		}
 	}
 }

@@ -70,6 +70,7 @@ const (
 	textTokenRequired = "the request has not been authenticated"
 	textRoleMissing   = "the token lacks a required role"
 	textOrigin        = "pages of this origin may not call here with the cookie"
+	textSilent        = "neither Origin nor Sec-Fetch-Site came along, so nobody can tell which page sent this with the cookie; the proxy has to pass them on"
 )
 
 // refuse makes the 401 of a token that is no good.

@@ -24,11 +24,12 @@ const (
 //
 // With a cookie it needs to know the method of the request that it is asked
 // about: X-Forwarded-Method or X-Original-Method, which the proxy must replace,
-// too. A request whose method nobody tells is judged as one that changes something.
+// too. A request whose method nobody tells is judged as one that changes something,
+// and such a one is refused where the proxy passes on neither Origin nor Sec-Fetch-Site.
 func Forward(k *Keyring, o Options) http.Handler {
 	o = o.ready()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v, err := authenticate(k, o, r, forwardedMethod(r))
+		v, err := authenticate(k, o, r, o.guardForwarded)
 		if err == nil {
 			err = v.lacks(r.URL.Query()["role"])
 		}

@@ -36,7 +36,7 @@ func Middleware(k *Keyring, o Options) func(http.Handler) http.Handler {
 	o = o.ready()
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			v, err := authenticate(k, o, r, r.Method)
+			v, err := authenticate(k, o, r, o.guardCookie)
 			if err != nil {
 				WriteProblem(w, err.answer())
 				return
@@ -74,11 +74,11 @@ func (v *verified) Value(key any) any {
 	return v.Context.Value(key)
 }
 
-// authenticate verifies the token of a request by that method.
-func authenticate(k *Keyring, o Options, r *http.Request, method string) (*verified, *Error) {
+// authenticate verifies the token of a request, which guard judges where it comes by the cookie.
+func authenticate(k *Keyring, o Options, r *http.Request, guard func(*http.Request) *Error) (*verified, *Error) {
 	raw, byCookie, err := presented(r, o.Cookie)
 	if err == nil && byCookie {
-		err = o.guardCookie(r, method)
+		err = guard(r)
 	}
 	if err != nil {
 		err.KID = k.currentKID()
