@@ -32,7 +32,8 @@ type Ring struct {
 	Verify Verifier // nil: public, anybody of a known origin may listen, and no token is asked for
 	// Cookie is the name of the cookie in which browsers hold their token where
 	// scripts must not read it: an auth frame without a token means the one that
-	// came with the handshake. The list of origins guards it. Empty: no cookie is looked at.
+	// came with the handshake. The list of origins guards it, so none is looked
+	// at where a handshake has no Origin. Empty: no cookie is looked at.
 	Cookie string
 	// PerSecond is how many refreshes the issuer admits in a second: refreshes
 	// after changed permissions are spread so. Zero: 200.

@@ -10,12 +10,14 @@ import (
 
 // handed returns the token that came in the handshake's cookie; nil where none
 // did, or the ring takes none. What can't be one (two cookies of the name, or one
-// longer than a frame) is the empty token, which no verifier accepts.
+// longer than a frame) is the empty token, which no verifier accepts. The list of
+// origins guards the cookie, so none is looked at without an Origin: a program needs
+// no cookie, and a proxy may have dropped the header of a foreign page.
 //
 // It is kept from the handshake to the first auth frame, at most authDeadline:
 // a connection that idles holds no token.
 func (r *ring) handed(from *http.Request) *string {
-	if r.cookie == "" || r.verify == nil {
+	if r.cookie == "" || r.verify == nil || from.Header.Get("Origin") == "" {
 		return nil
 	}
 	token, err := auth.CookieToken(from, r.cookie)

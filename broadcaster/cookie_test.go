@@ -123,6 +123,20 @@ func TestACookieOpensNothingForPagesOfOtherOrigins(t *testing.T) {
 	}
 }
 
+// The list of origins is what guards the cookie. Without an Origin there is
+// nothing to compare: a program, or a proxy that drops the header.
+func TestACookieWithoutAnOriginIsNotLookedAt(t *testing.T) {
+	ho := open(t, inCookie(newVerifier("k1")))
+	c := ho.connect(dialOption{header: http.Header{"Cookie": {"auth_token=k1.alice.600"}}})
+	c.send(authByCookie)
+	if e := c.next("error"); e["code"] != auth.CodeTokenMissing {
+		t.Errorf("got %v, want token_missing", e)
+	}
+	c.end(closeUnauthorized)
+	program := ho.connect(dialOption{header: http.Header{"Cookie": {"auth_token=k1.alice.600"}}})
+	program.enter("k1.alice.600")
+}
+
 func TestAConnectionWithTheRefreshedCookieTakesTheOldOnesPlace(t *testing.T) {
 	v := newVerifier("k1", "k2")
 	ho := open(t, inCookie(v))
