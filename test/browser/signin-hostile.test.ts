@@ -146,6 +146,12 @@ test('a forged address of the callback page is told as an error, as text, and fo
   // The card's link leads on.
   await forged.page.getByRole('link', { name: 'Return to login' }).click()
   await forged.arrives('/ui/reports')
+  // That the session is over is believed of the server alone.
+  for (const code of ['login_required', 'interaction_required', 'account_changed']) {
+    await forged.open(`/ui/callback?error=${code}&refresh=true`)
+    await forged.arrives('/ui/reports')
+  }
+  expect((await tab.claims())?.payload.sub).toBe(ann.sub)
   await signedIn(ann, tab)
 })
 
