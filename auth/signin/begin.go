@@ -138,6 +138,9 @@ func (s *Service) readAsked(r *http.Request) (asked, *refusal) {
 	return in, nil
 }
 
+// within are the places of a page in which another page can stand (Fetch Metadata, Sec-Fetch-Dest).
+var within = []string{"iframe", "frame", "object", "embed", "fencedframe"}
+
 // mayBegin refuses sign-ins that pages elsewhere begin in somebody's name.
 func (s *Service) mayBegin(r *http.Request, in asked) *refusal {
 	h := r.Header
@@ -146,7 +149,7 @@ func (s *Service) mayBegin(r *http.Request, in asked) *refusal {
 		return no(http.StatusForbidden, CodeOriginRefused, "another site began this sign-in; open the app and sign in there")
 	case s.embedded(r):
 		return no(http.StatusForbidden, CodeOriginRefused, "a sign-in begins by a navigation, not in a page of another origin")
-	case h.Get("Sec-Fetch-Dest") == "iframe" && !in.framed:
+	case !in.framed && slices.Contains(within, h.Get("Sec-Fetch-Dest")):
 		return no(http.StatusForbidden, CodeOriginRefused, "a sign-in in a frame wants mode=frame and prompt=none")
 	}
 	return nil

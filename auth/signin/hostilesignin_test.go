@@ -254,6 +254,12 @@ func TestSignInsThatOtherSitesBeginAreRefused(t *testing.T) {
 			t.Errorf("%s: policy %q", name, policy)
 		}
 	}
+	for _, dest := range []string{"iframe", "frame", "object", "embed", "fencedframe"} {
+		within := func(q *http.Request) { q.Header.Set("Sec-Fetch-Dest", dest) }
+		if got := b.do("GET", "/auth/login?"+returning(page).Encode(), frames, within, site("same-site")); got.status != 403 || got.header.Get("Location") != "" {
+			t.Errorf("in a page as %s: got %d %v", dest, got.status, got.header)
+		}
+	}
 	// A neighbour of the same site, whose requests carry even strict cookies.
 	for _, mode := range []string{"no-cors", "cors", "websocket"} {
 		near := func(q *http.Request) {

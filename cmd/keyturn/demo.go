@@ -65,11 +65,7 @@ func (d *demo) handler(p *process) (http.Handler, error) {
 	}
 	mux.Handle("GET /ui/{$}", http.RedirectHandler("/ui/reports", http.StatusFound))
 
-	options := auth.Options{}
-	if d.signin.tokenCookie {
-		options.Cookie = "auth_token" // what pages of other origins send with it, the middleware refuses
-	}
-	protect := auth.Middleware(keyring, options)
+	protect := auth.Middleware(keyring, p.cookieOptions())
 	api := func(pattern, role string, h http.Handler) {
 		if role != "" {
 			h = auth.RequireRole(role)(h)
