@@ -139,6 +139,25 @@ test('a reload on the provider\'s page, and one on the callback, do no harm', as
   expect(tab.redirects).toBe(1)
 })
 
+test('a logout while the page is being left keeps it where it is, also where the provider has no page for that', async () => {
+  covers('EDGE-02', 'LOOP-06')
+  const ann = await stage.person()
+  const tab = await ann.signedIn()
+  await tab.page.route('**/auth/logout*', async (route) => {
+    await route.fetch()
+    await route.fulfill({ status: 204 })
+  })
+  const signOut = await tab.pointAt('signout')
+  const release = stage.provider.hold('authorize')
+  await refuse(tab)
+  await release.arrived
+  await signOut()
+  await until(async () => (await ann.context.cookies()).every((c) => !c.name.startsWith('keyturn')), 'the session is over')
+  release()
+  await tab.page.getByTestId('signin').waitFor()
+  expect([tab.visits, await tab.kept('postLoginUrl')]).toEqual([[], null])
+})
+
 test('two tabs that are sent to sign-in at once each come back to their own place', async () => {
   covers('CTX-11', 'SEC-03')
   const ann = await stage.person()
