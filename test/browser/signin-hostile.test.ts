@@ -1,6 +1,9 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { covers } from './covers.js'
-import { until } from './daemon.js'
+import { Daemon, until } from './daemon.js'
 import { answers, Elsewhere } from './elsewhere.js'
 import type { Person, Tab } from './person.js'
 import { setSigninStage } from './signin-stage.js'
@@ -155,6 +158,42 @@ test('a forged address of the callback page is told as an error, as text, and fo
   await signedIn(ann, tab)
 })
 
+/** All that a page can send to the endpoints of sign-in without asking anybody; resolves with what it could read. */
+function assault(page: Page, origin: string): Promise<unknown[]> {
+  return page.evaluate(async (app) => {
+    const messages: unknown[] = []
+    addEventListener('message', (e) => { messages.push(e.data) })
+    const settled: Promise<unknown>[] = []
+    const posts = ['/auth/refresh', '/auth/logout', `/auth/logout?post_logout_redirect_uri=${encodeURIComponent(location.href)}`, '/auth/login', '/auth/callback']
+    // Forms, each into a frame of its own.
+    for (const [i, path] of posts.entries()) {
+      const frame = Object.assign(document.createElement('iframe'), { name: `f${i}` })
+      const form = Object.assign(document.createElement('form'), { method: 'post', action: app + path, target: frame.name })
+      form.append(Object.assign(document.createElement('input'), { name: 'sub', value: 'mallory' }))
+      document.body.append(frame, form)
+      settled.push(new Promise((done) => { frame.onload = done }))
+      form.submit()
+    }
+    for (const path of posts) {
+      settled.push(fetch(app + path, { method: 'POST', mode: 'no-cors', credentials: 'include' }))
+      settled.push(fetch(app + path, { method: 'POST', credentials: 'include' }).then(() => messages.push(`read ${path}`), () => {}))
+      settled.push(fetch(app + path, { method: 'POST', credentials: 'include', headers: { 'content-type': 'application/json' }, body: '{}' }).then(() => messages.push(`read ${path}`), () => {}))
+      settled.push(new Promise((done) => {
+        const image = new Image()
+        image.onload = image.onerror = done
+        image.src = app + path
+        document.body.append(image)
+      }))
+      navigator.sendBeacon(app + path, 'x')
+    }
+    await Promise.allSettled(settled)
+    return messages
+  }, origin)
+}
+
+/** What these are answered with: refusals by name, where the page may see the name at all. */
+const refusals = /^(POST \/auth\/(refresh|logout|login|callback) 403( origin_refused)?|(POST|GET) \S+ 405.*|OPTIONS \S+ 403 origin_refused|GET \/auth\/(login|callback) 403( origin_refused)?)$/
+
 for (const site of ['cross-site', 'same-site'] as const) {
   test(`a page elsewhere, ${site}, can neither refresh, log out, sign in, nor frame`, async () => {
     covers('SEC-06', 'SEC-02')
@@ -165,40 +204,10 @@ for (const site of ['cross-site', 'same-site'] as const) {
     const evil = (await ann.tab()).page
     const got = answers(evil, ann.app)
     await evil.goto(`${elsewhere.origin(site)}/start`)
-    const heard = await evil.evaluate(async (app) => {
-      const messages: unknown[] = []
-      addEventListener('message', (e) => { messages.push(e.data) })
-      const settled: Promise<unknown>[] = []
-      const posts = ['/auth/refresh', '/auth/logout', `/auth/logout?post_logout_redirect_uri=${encodeURIComponent(location.href)}`, '/auth/login', '/auth/callback']
-      // Forms, each into a frame of its own.
-      for (const [i, path] of posts.entries()) {
-        const frame = Object.assign(document.createElement('iframe'), { name: `f${i}` })
-        const form = Object.assign(document.createElement('form'), { method: 'post', action: app + path, target: frame.name })
-        form.append(Object.assign(document.createElement('input'), { name: 'sub', value: 'mallory' }))
-        document.body.append(frame, form)
-        settled.push(new Promise((done) => { frame.onload = done }))
-        form.submit()
-      }
-      for (const path of posts) {
-        settled.push(fetch(app + path, { method: 'POST', mode: 'no-cors', credentials: 'include' }))
-        settled.push(fetch(app + path, { method: 'POST', credentials: 'include' }).then(() => messages.push(`read ${path}`), () => {}))
-        settled.push(fetch(app + path, { method: 'POST', credentials: 'include', headers: { 'content-type': 'application/json' }, body: '{}' }).then(() => messages.push(`read ${path}`), () => {}))
-        settled.push(new Promise((done) => {
-          const image = new Image()
-          image.onload = image.onerror = done
-          image.src = app + path
-          document.body.append(image)
-        }))
-        navigator.sendBeacon(app + path, 'x')
-      }
-      await Promise.allSettled(settled)
-      return messages
-    }, ann.app)
+    const heard = await assault(evil, ann.app)
     expect(heard).toEqual([])
     await until(() => got.filter((g) => /^POST \/auth\/(refresh|logout|callback)/.test(g)).length >= 12, 'all has been answered', 5_000)
-    // Each POST is refused by the name of what is wrong with it, each GET by its method; a cross-site login never begins.
-    const wrong = got.filter((g) => !/^(POST \/auth\/(refresh|logout) 403( origin_refused)?|POST \/auth\/(login|callback) 403( origin_refused)?|(POST|GET) \S+ 405.*|OPTIONS \S+ 403 origin_refused|GET \/auth\/(login|callback) 403( origin_refused)?)$/.test(g))
-    expect(wrong).toEqual([])
+    expect(got.filter((g) => !refusals.test(g))).toEqual([])
     expect(await sessionCookie(ann)).toBe(before)
 
     // Framed: the app, its callback, the provider's answer, and a silent sign-in in the app's name.
@@ -225,6 +234,38 @@ for (const site of ['cross-site', 'same-site'] as const) {
     expect(tab.visits).toEqual([])
   })
 }
+
+test('a server of one\'s own refuses them itself, by name', async () => {
+  covers('SEC-06')
+  const daemon = new Daemon()
+  const clientSecretFile = join(daemon.dir, 'client-secret')
+  writeFileSync(clientSecretFile, stage.provider.clientSecret, { mode: 0o600 })
+  await daemon.serve({ providers: [{ name: 'idp', issuer: stage.provider.issuer, clientID: stage.provider.clientId, clientSecretFile }], claims: { from: 'idp' } })
+  const context = await stage.browser.newContext()
+  try {
+    stage.provider.register(daemon.url)
+    const page = await context.newPage()
+    const place = `${daemon.url}/v1/state?ring=demo`
+    await page.goto(`${daemon.url}/auth/login?redirect_uri=${encodeURIComponent(place)}`)
+    await page.getByTestId('idp-name').fill('cleo')
+    await page.getByTestId('idp-login').click()
+    await page.waitForURL(place)
+    const cookies = JSON.stringify(await context.cookies(daemon.url))
+    for (const site of ['cross-site', 'same-site'] as const) {
+      const evil = await context.newPage()
+      const got = answers(evil, daemon.url)
+      await evil.goto(`${elsewhere.origin(site)}/start`)
+      expect(await assault(evil, daemon.url)).toEqual([])
+      await until(() => got.includes('POST /auth/logout 403 origin_refused') && got.filter((g) => g.startsWith('POST /auth/refresh')).length >= 3, `all has been answered: ${got.join(', ')}`, 5_000)
+      expect(got.filter((g) => !refusals.test(g))).toEqual([])
+      expect(JSON.stringify(await context.cookies(daemon.url))).toBe(cookies)
+    }
+    expect(await page.evaluate(() => fetch('/auth/refresh', { method: 'POST' }).then((r) => r.status))).toBe(200)
+  } finally {
+    await context.close()
+    await daemon.remove()
+  }
+})
 
 test('a link elsewhere that begins a sign-in is refused, and one from a neighbour signs in nobody but the user', async () => {
   covers('SEC-06', 'OAU-04')
