@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -109,7 +110,7 @@ func hello(w http.ResponseWriter, r *http.Request) {
 }
 
 // welcome says where to look and what to try, and writes what the verbs need.
-func (d *demo) welcome(public, inner string) error {
+func (d *demo) welcome(ctx context.Context, public, inner string) error {
 	if err := d.remember(inner); err != nil {
 		return err
 	}
@@ -120,7 +121,11 @@ func (d *demo) welcome(public, inner string) error {
 	w := tabwriter.NewWriter(d.out, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(w, "\nkeyturn is ready.\n\n  page\t%s\n  app with roles\t%s/ui/\n  admin\t%s\n  key file\t%s\n\n", public, public, inner, d.secret)
 	if d.signin.issuer != "" {
-		fmt.Fprintf(w, "Register at %s: %s%s\n\n", d.signin.issuer, public, demoCallback)
+		fmt.Fprintf(w, "Register at %s: %s%s\n", d.signin.issuer, public, demoCallback)
+		if _, err := d.signin.provider().provider().Discover(ctx); err != nil {
+			fmt.Fprintf(w, "It does not answer as a provider yet: %v\n", err)
+		}
+		fmt.Fprintln(w)
 	}
 	fmt.Fprintf(w, "Open the page, sign in by any name, and try:\n\n")
 	for _, line := range [][2]string{

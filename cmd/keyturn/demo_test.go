@@ -112,8 +112,8 @@ func TestTheDemosPagesLeadToTheProviderThatItIsGiven(t *testing.T) {
 	if policy := res.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "frame-src 'self' "+issuer+";") {
 		t.Errorf("the hidden frame may not show the provider: %s", policy)
 	}
-	if !strings.Contains(d.stdout.String(), "Register at "+issuer+": "+d.public+"/auth/callback") {
-		t.Errorf("it does not say what to register:\n%s", d.stdout.String())
+	if out := d.stdout.String(); !strings.Contains(out, "Register at "+issuer+": "+d.public+"/auth/callback") || strings.Contains(out, "does not answer") {
+		t.Errorf("it does not say what to register, or that the provider is missing:\n%s", out)
 	}
 
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -148,6 +148,16 @@ func TestTheDemosPagesLeadToTheProviderThatItIsGiven(t *testing.T) {
 	}
 }
 
+// Whoever has named a wrong address, or has not started the provider yet, reads it where they look first.
+func TestTheDemoSaysThatItsProviderDoesNotAnswer(t *testing.T) {
+	page := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(page.Close)
+	d := startDev(t, t.TempDir(), "--issuer", page.URL)
+	if want := page.URL + "/.well-known/openid-configuration answered 404"; !strings.Contains(d.stdout.String(), want) {
+		t.Errorf("got\n%s\nwant %s", d.stdout.String(), want)
+	}
+}
+
 func TestTheDemoSaysWhichFlagIsWrong(t *testing.T) {
 	for want, args := range map[string][]string{
 		"--claims nowhere: want file":           {"--claims", "nowhere"},
@@ -155,7 +165,8 @@ func TestTheDemoSaysWhichFlagIsWrong(t *testing.T) {
 		"--sign-in loud: want off":              {"--sign-in", "loud"},
 		"--issuer: want its address":            {"--issuer", "id.example.com"},
 		"--client-id":                           {"--issuer", "https://id.example.com", "--client-id", ""},
-		"--client-secret-file belongs":          {"--client-secret-file", "secret"},
+		"--client-secret-file belong":           {"--client-secret-file", "secret"},
+		"--client-id and":                       {"--client-id", "demo-app"},
 		"--callback-delay: want 0s to 10s":      {"--callback-delay", "2m"},
 		"listens on loopback addresses only":    {"--listen", "0.0.0.0:8080"},
 		"client secret of provider idp: open n": {"--issuer", "http://127.0.0.1:1", "--client-secret-file", "nowhere", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"},

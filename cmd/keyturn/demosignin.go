@@ -18,6 +18,9 @@ import (
 // demoProvider names the identity provider of the demo: the sub of its tokens is idp|<sub>.
 const demoProvider = "idp"
 
+// demoClient is the name under which a provider knows the demo, unless another is given.
+const demoClient = "keyturn"
+
 // Paths of the demo that others have to know.
 const (
 	demoHook     = "/demo/claims"   // of the app, which the claims hook calls
@@ -36,7 +39,7 @@ type demoSignin struct {
 
 func (s *demoSignin) register(flags *pflag.FlagSet) {
 	flags.StringVar(&s.issuer, "issuer", "", "address of an OpenID provider to sign in with, as http://127.0.0.1:9000; without it any name will do")
-	flags.StringVar(&s.clientID, "client-id", "keyturn", "the name under which that provider knows keyturn")
+	flags.StringVar(&s.clientID, "client-id", demoClient, "the name under which that provider knows keyturn")
 	flags.StringVar(&s.clientSecretFile, "client-secret-file", "", "file with the client's secret at that provider; without it a public client")
 	flags.StringVar(&s.claims, "claims", "", "where roles live: file, hook (the demo's own app is asked), idp (the provider) or session (as at sign-in); default file, with --issuer idp")
 	flags.StringVar(&s.mode, "sign-in", "", "what the pages under /ui do when a session is over: off, silent, auto or redirect; default off, with --issuer auto")
@@ -63,8 +66,8 @@ func (s *demoSignin) settle() error {
 		return usagef("--sign-in %s: want off, silent, auto or redirect", safe(s.mode))
 	case s.claims == claimsIDP && s.issuer == "":
 		return usagef("--claims idp asks a provider: name it with --issuer, or choose --claims file")
-	case s.issuer == "" && s.clientSecretFile != "":
-		return usagef("--client-secret-file belongs to a provider: name it with --issuer")
+	case s.issuer == "" && (s.clientSecretFile != "" || s.clientID != demoClient):
+		return usagef("--client-id and --client-secret-file belong to a provider: name it with --issuer")
 	case s.callbackDelay < 0 || s.callbackDelay > 10*time.Second:
 		return usagef("--callback-delay: want 0s to 10s, got %s", s.callbackDelay)
 	}

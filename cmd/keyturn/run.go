@@ -223,7 +223,7 @@ func (p *process) announce(ctx context.Context) error {
 		}
 		p.publicGate.open(pages)
 		public, inner := p.addresses()
-		if err := p.demo.welcome(public, inner); err != nil {
+		if err := p.demo.welcome(ctx, public, inner); err != nil {
 			return err
 		}
 	}
