@@ -30,6 +30,6 @@
 // one is used a second time.
 //
 // The package starts no goroutine that outlives a call, but for requests to a
-// provider whose askers have gone: they end within seconds. Every exported method may be
-// called from many goroutines.
+// provider whose askers have gone: they end within seconds, and [Service.Wait] waits
+// for those that change a session. Every exported method may be called from many goroutines.
 package signin

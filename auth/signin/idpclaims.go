@@ -154,7 +154,7 @@ func (s *Service) askInTime(ctx context.Context, rec record, holder credential, 
 	}
 	heard := make(chan outcome)
 	late := make(chan struct{})
-	go func() {
+	s.asking.Go(func() {
 		defer leave()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience*claimsTimeout+2*opTimeout)
 		defer cancel()
@@ -166,7 +166,7 @@ func (s *Service) askInTime(ctx context.Context, rec record, holder credential, 
 				s.gone(ctx, holder)
 			}
 		}
-	}()
+	})
 	t := time.NewTimer(s.promptly)
 	defer t.Stop()
 	select {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/keyturn/keyturn/auth"
@@ -71,7 +72,8 @@ type Service struct {
 	returns   []string // origins of pages that may be come back to, the service's own first
 	begins    *rate.Limiter
 	turns     turns
-	promptly  time.Duration // so long a caller waits for a provider
+	promptly  time.Duration  // so long a caller waits for a provider
+	asking    sync.WaitGroup // providers that may still answer when their callers have gone
 	overviews overviews
 }
 
@@ -197,6 +199,11 @@ func (s *Service) await(ctx context.Context) error {
 		}
 	}
 }
+
+// Wait returns when no provider's answer is awaited any more, which takes seconds.
+// Call it when the last request has been answered, and before Config.Conn is
+// closed: an answer may bring the only refresh token that a session has from then on.
+func (s *Service) Wait() { s.asking.Wait() }
 
 // Register adds the service's routes:
 //

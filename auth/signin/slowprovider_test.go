@@ -93,6 +93,44 @@ func TestAnAnswerThatComesLateIsForTheNextRefresh(t *testing.T) {
 	}
 }
 
+// Whoever stops the process waits for the answer: the token that it brings is the session's only one.
+func TestALateAnswerIsWaitedForAtTheEnd(t *testing.T) {
+	s, p := newStand(t), newIDP(t)
+	r := s.signs([]Provider{p.settings("corp")}, asks)
+	r.promptly = 50 * time.Millisecond
+	b := newBrowser(t, r)
+	b.signIn(returning(page))
+	p.set(func() { p.people["ann"]["roles"] = []string{"late"} })
+	came, release := p.late(false)
+	if got := b.refresh(); got.status != 200 {
+		t.Fatalf("got %d %s", got.status, got.body)
+	}
+	<-came
+	over := make(chan struct{})
+	go func() {
+		r.Wait()
+		close(over)
+	}()
+	select {
+	case <-over:
+		t.Error("it did not wait")
+	case <-time.After(50 * time.Millisecond):
+	}
+	release()
+	<-over
+	cred, err := parseCredential(b.jar[insecureCookieName])
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, _, err := r.bucket.read(t.Context(), cred.session())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := rec.Claims["roles"].([]any); len(got) != 1 || got[0] != "late" {
+		t.Errorf("got %v, want what the provider said", rec.Claims)
+	}
+}
+
 // Revoked meanwhile: who was answered with the last claims is out as soon as the provider has said so.
 func TestALateNoEndsTheSession(t *testing.T) {
 	s, p := newStand(t), newIDP(t)

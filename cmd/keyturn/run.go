@@ -185,6 +185,7 @@ func (p *process) startKeys(r *ring) *actor {
 			if err != nil {
 				return fmt.Errorf("sign-in: %w", err)
 			}
+			defer service.Wait() // the doors are closed by now, and what is still heard is stored
 			mux := http.NewServeMux()
 			service.Register(mux)
 			ctx, cancel := context.WithCancel(ctx)
