@@ -198,9 +198,10 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   })
 
   /** The user is gone, by whatever way: nothing of theirs goes on. */
-  const left = (code: string): void => {
+  const left = (code: string, some = true): void => {
     refresher.cancel()
-    signIn.cancel()
+    // Where nobody was, a sign-in that has been begun meanwhile goes on.
+    if (some) signIn.cancel()
     guard.spend('')
     for (const key of placeKeys) core.write('sessionStorage', key, '')
     if (code === 'signed_out') happen({ what: 'left' })
@@ -211,7 +212,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   const leave = (code: string, shared = true): void => {
     vault.forget(core.wall())
     if (shared) tabs.leave()
-    left(code)
+    left(code, shared)
   }
 
   const tabs = joinTabs(core, ring, vault, () => {
