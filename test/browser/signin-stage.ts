@@ -78,7 +78,6 @@ export function setSigninStage(setting: Setting, options: ProviderOptions = {}, 
   afterAll(async () => {
     await admin?.page.context().close()
     await stage.browser.close()
-    if (process.env.P1) console.log(stage.daemon.output)
     await stage.daemon.remove()
     await stage.provider.close()
   })
