@@ -284,6 +284,22 @@ func TestSignInsThatOtherSitesBeginAreRefused(t *testing.T) {
 	want(t, "too much", b.do("GET", "/auth/login?x="+strings.Repeat("a", maxQuery)), 400, CodeBadRequest)
 }
 
+// Ten minutes are soon over, and then nothing is known of the page that somebody came from.
+func TestAPersonWhoseSignInIsOverFindsTheWayBack(t *testing.T) {
+	s, p := newStand(t), newIDP(t)
+	for want, origins := range map[string][]string{
+		`<a href="https://app.example.com/">`:  {"https://app.example.com"},
+		`<a href="` + here + `/">`:             {"https://app.example.com", here},
+		"Go back to the app and sign in there": {"https://app.example.com", "https://other.example.com"},
+	} {
+		b := newBrowser(t, s.signs([]Provider{p.settings("corp")}, func(c *Config) { c.Origins = origins }))
+		got := b.do("GET", "/auth/callback?code=c&state="+newState().text(), navigates)
+		if got.status != 400 || !strings.Contains(got.body, "Invalid or expired state") || !strings.Contains(got.body, want) || strings.Count(got.body, "href") > 1 {
+			t.Errorf("got %d %s, want %s", got.status, got.body, want)
+		}
+	}
+}
+
 func TestASignInGivesACredentialOfItsOwn(t *testing.T) {
 	s, p := newStand(t), newIDP(t)
 	r := s.signs([]Provider{p.settings("corp")}, nil)

@@ -89,6 +89,18 @@ func (o origins) share(w http.ResponseWriter, r *http.Request) bool {
 // lists reports whether pages of that origin may call.
 func (o origins) lists(origin string) bool { return slices.Contains(o.allowed, origin) }
 
+// home is the app's front page, where only one can be meant: the service's own
+// where that is an app's, or that of the one origin. Else nothing.
+func (o origins) home(own string) string {
+	switch {
+	case o.lists(own):
+		return own + "/"
+	case len(o.allowed) == 1:
+		return o.allowed[0] + "/"
+	}
+	return ""
+}
+
 // sameHost reports whether a page's origin is the host that it calls.
 func sameHost(origin string, r *http.Request) bool {
 	u, err := url.Parse(origin)

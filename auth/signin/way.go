@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"html"
@@ -99,7 +100,7 @@ func (s *Service) refuseSignin(w http.ResponseWriter, r *http.Request, to way, e
 	case to.came && to.page != "":
 		seeOther(w, comeBackTo(to.page, to.refresh, "error="+url.QueryEscape(e.code)))
 	case strings.HasPrefix(r.Header.Get("Sec-Fetch-Mode"), "navigate"), strings.Contains(r.Header.Get("Accept"), "text/html"):
-		writeWords(w, e.status, e.text, to.page)
+		writeWords(w, e.status, e.text, cmp.Or(to.page, s.origins.home(s.config.PublicURL)))
 	default:
 		e.write(w)
 	}
@@ -130,15 +131,15 @@ func writeFrame(w http.ResponseWriter, status int, parent, code string) {
 		html.EscapeString(parent)+`" data-error="`+html.EscapeString(code)+`"><script>`+frameScript+`</script>`)
 }
 
-// writeWords shows a person why a sign-in does not go on, where no page of the app is known that could.
+// writeWords shows a person why a sign-in does not go on, where no page of the app is there to do it.
 func writeWords(w http.ResponseWriter, status int, text, page string) {
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	link := ""
+	back := "Go back to the app and sign in there again."
 	if page != "" {
-		link = `<p><a href="` + html.EscapeString(page) + `">Back to the app</a></p>`
+		back = `<a href="` + html.EscapeString(page) + `">Back to the app</a>`
 	}
 	writeHTML(w, status, `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><title>Sign-in</title><h1>Sign-in did not work</h1><p>`+
-		html.EscapeString(text)+`</p>`+link)
+		html.EscapeString(text)+`</p><p>`+back+`</p>`)
 }
 
 func writeHTML(w http.ResponseWriter, status int, body string) {
