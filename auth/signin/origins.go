@@ -20,6 +20,7 @@ const (
 	CodeOriginRefused    = "origin_refused"     // 403: that page may not call here
 	CodeClaims           = "claims_unavailable" // 503: the subject's claims could not be read
 	CodeSubjectRefused   = "subject_refused"    // 403: whoever signs in may not
+	CodeTokenTooLong     = "token_too_long"     // 422: browsers would not keep a cookie of that length, so put fewer claims into tokens
 	CodeBadRequest       = "bad_request"        // 400: the request can't be read; its detail says why
 )
 

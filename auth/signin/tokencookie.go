@@ -14,9 +14,6 @@ import (
 // Config.TokenCookie keeps them from scripts. It belongs to this host alone.
 const TokenCookie = "auth_token"
 
-// CodeTokenTooLong: 422: browsers would not keep a cookie of that length, so put fewer claims into tokens.
-const CodeTokenTooLong = "token_too_long"
-
 // maxCookie is the length of name and value together above which browsers drop
 // a cookie without a word (RFC 6265bis §5.6).
 const maxCookie = 4096
