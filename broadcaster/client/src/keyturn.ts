@@ -193,6 +193,8 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
     // A connection belongs to one user, even where it needs none.
     if (login !== vault.login()) connection.dispatch(On.restart)
     login = vault.login()
+    // With other claims there is progress: what a 403 was refreshed for has passed, even if the old ones come back.
+    if (held && !guard.spentOn(held.claims.digest)) guard.spend('')
     if (held) connection.dispatch(On.token)
     planner.token(true)
   })

@@ -256,6 +256,26 @@ describe('a 403', () => {
     expect(tab.refreshes).toBe(3)
   })
 
+  test('after a role was granted, taken back and granted again may refresh again, over a reload as well', async () => {
+    covers('LOOP-09')
+    const world = new World()
+    const tab = await blocked(world)
+    const asAdmin = async (status: number): Promise<void> => {
+      expect((await settled(world, tab.api('/admin'))).status).toBe(status)
+    }
+    for (const reload of [false, true]) {
+      world.server.roles = ['user', 'admin']
+      await asAdmin(200)
+      world.server.roles = ['user']
+      if (reload) tab.start({ streamUrl: null })
+      else await settled(world, tab.keyturn.refresh())
+      await world.run(1_000)
+    }
+    world.server.roles = ['user', 'admin']
+    await asAdmin(200)
+    expect(tab.said('still 403')).toBe(0)
+  })
+
   test('twenty at once: one refresh, the others say so and wait for it', async () => {
     covers('LOOP-06', 'EDGE-01', 'EDGE-06')
     const world = new World()
