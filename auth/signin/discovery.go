@@ -229,6 +229,7 @@ type Found struct {
 	OfflineAccess bool // it knows the scope offline_access (OpenID Connect Core §11)
 	AsksOffline   bool // which these settings ask for
 	Logout        bool // it has a logout of its own
+	NamesItself   bool // its answers say whose they are (RFC 9207)
 }
 
 // Discover asks a provider for its discovery document, once and without
@@ -243,7 +244,7 @@ func (p Provider) Discover(ctx context.Context) (Found, error) {
 		return Found{}, fmt.Errorf("discover provider %s: %w", p.Name, tidy(err))
 	}
 	const offline = "offline_access"
-	return Found{slices.Contains(d.meta.Scopes, offline), slices.Contains(p.Scopes, offline), d.meta.EndSessionURL != ""}, nil
+	return Found{slices.Contains(d.meta.Scopes, offline), slices.Contains(p.Scopes, offline), d.meta.EndSessionURL != "", d.meta.IssuerTold}, nil
 }
 
 // CallbackURL is the redirect URI to register at the provider.

@@ -125,7 +125,7 @@ type ProviderConfig struct {
 	Issuer           string   `cfg:"issuer" doc:"address of the provider, exactly as its discovery document names it"`
 	ClientID         string   `cfg:"clientID" doc:"under what name the provider knows keyturn"`
 	ClientSecretFile string   `cfg:"clientSecretFile" doc:"path of a file with the client's secret, read at each use; empty: a public client"`
-	RedirectURL      string   `cfg:"redirectURL" doc:"page of the application that takes the code and calls /auth/callback with it; empty: publicURL/auth/callback, which is what to register at the provider"`
+	RedirectURL      string   `cfg:"redirectURL" doc:"page of the application that takes the code and calls /auth/callback with it; empty: publicURL/auth/callback, which is what to register at the provider; publicURL/auth/callback/NAME is a callback of this provider alone"`
 	Scopes           []string `cfg:"scopes" doc:"what is asked for besides openid; empty: profile, email; many providers want offline_access to give refresh tokens, which claims from idp need"`
 	Params           []string `cfg:"params" doc:"sent along to the provider, name=value each, as access_type=offline"`
 	Roles            string   `cfg:"roles" default:"roles" doc:"the provider's claim that lists roles; a dot leads into a claim, as realm_access.roles"`

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/keyturn/keyturn/auth/signin"
 	"github.com/keyturn/keyturn/watcher/admin"
 )
 
@@ -22,6 +23,10 @@ func (i *inspection) signin(ctx context.Context, c Config, r RingConfig) {
 		i.add(admin.LevelOK, "claims", "asked of %s at each refresh", safe(a.Claims.Hook.URL))
 	}
 	i.tokenCookie(c)
+	callbacks := map[string]int{}
+	for _, pc := range a.Providers {
+		callbacks[pc.provider().CallbackURL(a.PublicURL)]++
+	}
 	for _, pc := range a.Providers {
 		p := pc.provider()
 		found, err := p.Discover(ctx)
@@ -34,6 +39,9 @@ func (i *inspection) signin(ctx context.Context, c Config, r RingConfig) {
 			if _, err := p.ClientSecret(); err != nil {
 				i.add(admin.LevelFail, "provider", "%s: client secret: %v", p.Name, err)
 			}
+		}
+		if !found.NamesItself && callbacks[p.CallbackURL(a.PublicURL)] > 1 {
+			i.add(admin.LevelWarn, "provider", "%s does not name itself in its answers, and another provider shares its callback and could pass off its codes; write redirectURL: %s/%s, and register that", p.Name, signin.Provider{}.CallbackURL(a.PublicURL), p.Name)
 		}
 		if a.Claims.From == claimsIDP && found.OfflineAccess && !found.AsksOffline {
 			i.add(admin.LevelWarn, "provider", "%s gives refresh tokens by the scope offline_access, which is not asked for; write scopes: [profile, email, offline_access]", p.Name)

@@ -60,6 +60,18 @@ drain: 0s`)
 			t.Errorf("check: code %d %s, want … %s …\n%s", code, errs, want, out)
 		}
 	}
+	written, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := strings.Replace(string(written), "claims: {from: idp}", "claims: {from: session}", 1)
+	both = strings.Replace(both, "providers: [", `providers: [{name: other, issuer: "`+issuer+`", clientID: keyturn}, `, 1)
+	if err := os.WriteFile(filepath.Join(dir, "both.yaml"), []byte(both), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := d.run("check", "--config", filepath.Join(dir, "both.yaml")); code != 0 || !strings.Contains(out, "write redirectURL: http://127.0.0.1:8080/auth/callback/other") {
+		t.Errorf("check of two providers whose answers look alike: code %d %s\n%s", code, errs, out)
+	}
 	if said := out + errs + d.stderr.String(); strings.Contains(said, canary) {
 		t.Errorf("a secret is shown:\n%s", said)
 	}
