@@ -121,7 +121,7 @@ func (d *demo) welcome(ctx context.Context, public, inner string) error {
 	w := tabwriter.NewWriter(d.out, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(w, "\nkeyturn is ready.\n\n  page\t%s\n  app with roles\t%s/ui/\n  admin\t%s\n  key file\t%s\n\n", public, public, inner, d.secret)
 	if d.signin.issuer != "" {
-		fmt.Fprintf(w, "Register at %s: %s%s\n", d.signin.issuer, public, demoCallback)
+		fmt.Fprintf(w, "Register at %s: %s%s, and for after a logout %s/ui/reports\n", d.signin.issuer, public, demoCallback, public)
 		if _, err := d.signin.provider().provider().Discover(ctx); err != nil {
 			fmt.Fprintf(w, "It does not answer as a provider yet: %v\n", err)
 		}

@@ -112,7 +112,7 @@ func TestTheDemosPagesLeadToTheProviderThatItIsGiven(t *testing.T) {
 	if policy := res.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "frame-src 'self' "+issuer+";") {
 		t.Errorf("the hidden frame may not show the provider: %s", policy)
 	}
-	if out := d.stdout.String(); !strings.Contains(out, "Register at "+issuer+": "+d.public+"/auth/callback") || strings.Contains(out, "does not answer") {
+	if out := d.stdout.String(); !strings.Contains(out, "Register at "+issuer+": "+d.public+"/auth/callback, and for after a logout "+d.public+"/ui/reports") || strings.Contains(out, "does not answer") {
 		t.Errorf("it does not say what to register, or that the provider is missing:\n%s", out)
 	}
 
