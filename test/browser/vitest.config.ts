@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
-// One real daemon and one real browser a file: files run one after another, so
-// that a slow machine doesn't turn a rotation into a race for the processor.
+// One real daemon and one real browser a file, which mostly wait: two files at a time, and no more, so that
+// a slow machine doesn't turn a rotation into a race for the processor.
 export default defineConfig({
   test: {
-    fileParallelism: false,
+    maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 60_000,
     allowOnly: false,
