@@ -1,6 +1,6 @@
 import {
   createKeyturn
-} from "./shared-L2PLO7FY.js";
+} from "./shared-P5V2WHN6.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";
@@ -10,7 +10,7 @@ import {
 import {
   mountNotice,
   watchUnsaved
-} from "./shared-I6FHREOQ.js";
+} from "./shared-FF7UBNFV.js";
 import {
   createManager,
   expose,
@@ -18,10 +18,11 @@ import {
 } from "./shared-LCYG6PTQ.js";
 import {
   handleCallback
-} from "./shared-UXLSP2HX.js";
-import "./shared-A6S4A7WO.js";
+} from "./shared-2O4VEQPX.js";
+import "./shared-QUPL2Z4M.js";
 import "./shared-X6BDFIB5.js";
 import "./shared-OMCUL2HY.js";
+import "./shared-HINDIAVO.js";
 import {
   insides
 } from "./shared-FJSELP7O.js";
@@ -64,6 +65,7 @@ function start(scope) {
     callbackDelay
   } = tag.dataset;
   const at = (written, usual) => written ?? new URL(usual, script?.src ?? document.baseURI).href;
+  const unsaved = watchUnsaved(document);
   const keyturn = createKeyturn({
     ring,
     origins,
@@ -85,7 +87,7 @@ function start(scope) {
       audience,
       callbackDelayMs: +(callbackDelay ?? NaN),
       // What a user has entered is not lost to a sign-in that they have not asked for.
-      onBeforeRedirect: signin === void 0 ? null : (({ any }) => ({ asked }) => asked || !any())(watchUnsaved(document))
+      onBeforeRedirect: ({ asked }) => asked || !unsaved.any()
     }
   }, scope);
   Object.defineProperty(window, mark, { value: true });

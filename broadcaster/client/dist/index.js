@@ -1,13 +1,13 @@
 import {
   createKeyturn
-} from "./shared-L2PLO7FY.js";
+} from "./shared-P5V2WHN6.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";
 import {
   installXhr
 } from "./shared-R7B7PCPZ.js";
-import "./shared-A6S4A7WO.js";
+import "./shared-QUPL2Z4M.js";
 import "./shared-X6BDFIB5.js";
 import {
   KeyturnError

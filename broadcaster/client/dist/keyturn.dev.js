@@ -1,58 +1,134 @@
 "use strict";
 (() => {
-  // src/callbackview.ts
-  var style = `
-:host{all:initial;display:flex;flex-direction:column;align-items:center;justify-content:center;box-sizing:border-box;padding:16px;min-height:12em;color-scheme:light dark;font:16px/1.5 var(--keyturn-font,system-ui,sans-serif);--bg:var(--keyturn-bg,light-dark(#fff,#1f2126));--fg:var(--keyturn-fg,light-dark(#1b1d22,#eceef2));--accent:var(--keyturn-accent,light-dark(#0b57d0,#a8c7fa));--danger:var(--keyturn-danger,light-dark(#b3261e,#ff9c93));color:var(--fg);background:var(--bg)}
-:host([whole]){position:fixed;inset:0;z-index:2147483646;overflow:auto}
-*{box-sizing:border-box;margin:0}
-[role=status]:not(:empty){display:flex;align-items:center;gap:12px}
-[role=status]:not(:empty)::before{content:"";flex:none;width:24px;height:24px;border:3px solid var(--accent);border-inline-end-color:#0000;border-radius:50%}
-section{max-width:480px;width:100%;padding:20px 24px;border:1px solid color-mix(in srgb,var(--fg) 25%,var(--bg));border-inline-start:5px solid var(--danger);border-radius:var(--keyturn-radius,8px);overflow-wrap:anywhere}
-h1{font-size:20px;font-weight:600}
-p{margin-block:8px 16px}
-a{display:inline-block;padding:6px 0;color:var(--accent)}
-:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
-@media (prefers-reduced-motion:no-preference){[role=status]:not(:empty)::before{animation:s 1s linear infinite}}
-@keyframes s{to{rotate:1turn}}
-@media (max-width:30rem){section{padding:16px}}`;
-  var settleMs = 100;
-  function createCallbackView(page, element) {
-    const { defaultView: win } = page;
-    const tag2 = "keyturn-callback";
-    if (!win.customElements.get(tag2)) win.customElements.define(tag2, class extends win.HTMLElement {
-    });
-    const make = (name3, props, ...inner) => {
-      const made = Object.assign(page.createElement(name3), props);
-      made.append(...inner);
-      return made;
-    };
-    const host = page.createElement(tag2);
-    Object.assign(host, { lang: "en", dir: "ltr" });
-    host.toggleAttribute("whole", !element);
-    const root = host.attachShadow({ mode: "open" });
-    const sheet = new win.CSSStyleSheet();
-    sheet.replaceSync(style);
-    root.adoptedStyleSheets = [sheet];
-    const status = make("div", { role: "status" });
-    const alert = make("div", { role: "alert" });
-    root.append(status, alert);
-    (element ?? page.body ?? page.documentElement).append(host);
-    return {
-      busy: () => void setTimeout(() => {
-        if (!alert.firstChild) status.textContent = "Signing you in...";
-      }, settleMs),
-      fail(detail, login) {
-        status.textContent = "";
-        alert.replaceChildren(make(
-          "section",
-          {},
-          make("h1", {}, "Authentication Error"),
-          make("p", {}, detail),
-          make("a", { href: login }, "Return to login")
-        ));
+  // src/compat.ts
+  function installCompat(keyturn, name3 = "QUILT_CATALOG_CONFIG", scope2 = globalThis) {
+    let told2 = false;
+    Object.defineProperties(scope2[name3] ??= {}, {
+      mcpEnhancedJwtKid: { get: () => keyturn.status().kid ?? void 0, enumerable: true },
+      mcpEnhancedJwtSecret: {
+        get() {
+          if (!told2) scope2.console.warn("🔄 JWT secrets are not sent to browsers: ask window.__dynamicAuthManager.checkConfiguration()");
+          told2 = true;
+        },
+        enumerable: true
       }
+    });
+  }
+
+  // src/inside.ts
+  var name = /* @__PURE__ */ Symbol.for("keyturn.insides");
+  var insides = () => globalThis[name] ??= /* @__PURE__ */ new WeakMap();
+
+  // src/install.ts
+  var mark = /* @__PURE__ */ Symbol.for("keyturn.fetch");
+  function installFetch(keyturn, scope2 = globalThis) {
+    const original = scope2.fetch;
+    if (mark in original) return () => {
+    };
+    const patched = Object.defineProperties(
+      (input, init) => keyturn.fetch(input, init),
+      { name: { value: original.name }, length: { value: original.length }, [mark]: {} }
+    );
+    scope2.fetch = patched;
+    return () => {
+      if (scope2.fetch === patched) scope2.fetch = original;
     };
   }
+
+  // src/engine.ts
+  var key = /* @__PURE__ */ Symbol.for("keyturn.engine");
+  function attach(fetch, engine) {
+    return Object.defineProperty(fetch, key, { value: engine });
+  }
+  function engineOf(keyturn) {
+    const engine = keyturn?.fetch?.[key];
+    if (!engine) throw new TypeError("keyturn: this is no client: pass what createKeyturn returned, or window.keyturn");
+    return engine;
+  }
+  var isStream = (body) => !!(body?.getReader || body?.[Symbol.asyncIterator]);
+
+  // src/core.ts
+  var longest = 2 ** 31 - 1;
+  var coarse = 1e3;
+  function createCore(scope2) {
+    let elapsed = 0;
+    let lastWall = 0;
+    let lastMono = 0;
+    const memory = /* @__PURE__ */ new Map();
+    const wall = () => scope2.Date.now();
+    const now = () => {
+      const w = wall();
+      const m = scope2.performance.now();
+      const ran = m - lastMono;
+      const slept = w - lastWall - ran;
+      if (lastWall) elapsed += ran + (slept > coarse ? slept : 0);
+      lastWall = w;
+      lastMono = m;
+      return elapsed;
+    };
+    const after = (ms, job) => {
+      let id;
+      const arm = (left) => {
+        const step2 = Math.min(Math.max(Math.ceil(left), 0), longest);
+        id = scope2.setTimeout(() => left > longest ? arm(left - step2) : job(), step2);
+      };
+      arm(ms);
+      return () => scope2.clearTimeout(id);
+    };
+    return {
+      scope: scope2,
+      now,
+      wall,
+      after,
+      pause: (ms, signal) => until(signal, new Promise((resolve) => after(ms, resolve))),
+      within(ms, outer, work) {
+        const inner = new AbortController();
+        const stop = after(ms, () => inner.abort());
+        return work(AbortSignal.any([outer, inner.signal])).finally(stop);
+      },
+      read(area, key2) {
+        try {
+          return memory.get(area + key2) ?? scope2[area].getItem(key2) ?? "";
+        } catch {
+          return "";
+        }
+      },
+      write(area, key2, value) {
+        try {
+          if (value) scope2[area].setItem(key2, value);
+          else scope2[area].removeItem(key2);
+          memory.delete(area + key2);
+          return true;
+        } catch {
+          memory.set(area + key2, value);
+          return false;
+        }
+      },
+      roll: () => scope2.Math.random()
+    };
+  }
+  function until(signal, work) {
+    if (!signal) return work;
+    return new Promise((resolve, reject) => {
+      const abort = () => reject(signal.reason);
+      if (signal.aborted) abort();
+      signal.addEventListener("abort", abort);
+      work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    });
+  }
+  function jittered(roll, attempt, base = 1e3) {
+    return roll * Math.min(Math.max(6e4, base), base * 2 ** attempt);
+  }
+
+  // src/errors.ts
+  var KeyturnError = class extends Error {
+    code;
+    constructor(code, message2) {
+      super(message2);
+      this.name = "KeyturnError";
+      this.code = code;
+    }
+  };
 
   // src/hash.ts
   function fnv1a(text) {
@@ -135,7 +211,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
   }
 
   // src/problem.ts
-  var longest = 16384;
+  var longest2 = 16384;
   function challengeError(header) {
     for (const [, name3, quoted, plain2] of (header ?? "").slice(0, 1024).matchAll(/(\w+)=(?:"([^"]*)"|([\w-]+))/g)) {
       if (name3 === "error") return quoted ?? plain2 ?? "";
@@ -146,7 +222,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
   async function peek(response, signal) {
     const { headers } = response;
     if (!legible(headers.get("content-type"))) return "";
-    if (+headers.get("content-length") > longest) return "";
+    if (+headers.get("content-length") > longest2) return "";
     const reader = response.clone().body?.getReader();
     const decoder = new TextDecoder();
     let text = "";
@@ -158,7 +234,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
         const { done, value } = await reader.read();
         if (done) break;
         bytes += value.length;
-        if (bytes > longest) {
+        if (bytes > longest2) {
           stop();
           return "";
         }
@@ -190,706 +266,6 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       message: plain(told2.find((one) => typeof one === "string"))
     };
   }
-
-  // src/endpoint.ts
-  function outcome(token, expiresIn, body, says) {
-    const told2 = fit({ expiresIn: "number?", key: "text?", kid: "text?", length: "number?" }, { ...body, expiresIn });
-    if (!told2 || !(token ? readToken(token) : readClaims(says, told2.kid))) return { code: "unreadable_token" };
-    const { key: key2, kid, length } = told2;
-    return { answer: { token: token || "", says, length, key: key2, kid, ttlMs: told2.expiresIn && told2.expiresIn * 1e3 } };
-  }
-  var granted = (body) => outcome(body.access_token, body.expires_in, body, body.claims);
-  async function askEndpoint(send, url, hint2, signal) {
-    const response = await send(url, {
-      method: "POST",
-      credentials: "include",
-      cache: "no-store",
-      headers: hint2 ? { authorization: `Bearer ${hint2}` } : {},
-      signal
-    });
-    const { status } = response;
-    if (response.ok) return granted(await response.json());
-    const { code, retryAfterMs } = await readProblem(response);
-    return {
-      code: code || `status_${status}`,
-      retryAfterMs,
-      ended: status === 401,
-      busy: status === 429,
-      lasting: status < 500
-    };
-  }
-  async function askApp(refresh) {
-    const given = await refresh();
-    if (given === null) return { code: "session_missing", ended: true };
-    return typeof given === "string" ? outcome(given, null, {}) : outcome(given?.token, given?.expiresIn, given);
-  }
-
-  // src/errors.ts
-  var KeyturnError = class extends Error {
-    code;
-    constructor(code, message2) {
-      super(message2);
-      this.name = "KeyturnError";
-      this.code = code;
-    }
-  };
-
-  // src/inside.ts
-  var name = /* @__PURE__ */ Symbol.for("keyturn.insides");
-  var insides = () => globalThis[name] ??= /* @__PURE__ */ new WeakMap();
-
-  // src/mark.ts
-  var cookieSeconds = 300;
-  function createMark({ scope: { document: document2 }, read: read2, write: write2 }, key2) {
-    const name3 = key2.replaceAll(":", "-");
-    const cookie = () => {
-      try {
-        return new RegExp(`(?:^|; )${name3}=([^;]*)`).exec(document2.cookie)?.[1] ?? "";
-      } catch {
-        return "";
-      }
-    };
-    return {
-      read: () => read2("sessionStorage", key2) || cookie(),
-      write(value) {
-        if (write2("sessionStorage", key2, value) && !cookie()) return;
-        try {
-          document2.cookie = `${name3}=${value};max-age=${value ? cookieSeconds : 0};path=/;samesite=strict`;
-        } catch {
-        }
-      }
-    };
-  }
-
-  // src/guard.ts
-  var ofFailure = (trigger) => /^(40|so)/.test(trigger);
-  var wished = (trigger) => /^(ma|si)/.test(trigger);
-  var ofNews = (trigger) => /^(ev|cl)/.test(trigger);
-  var budget = 3;
-  var windowMs = 3e5;
-  var restMs = 8e3;
-  var forgetMs = 6e4;
-  var breakAfter = 2;
-  function createGuard(core, ring, auto) {
-    const budgetKey = `keyturn:budget:${ring}`;
-    const claims = createMark(core, `keyturn:403:${ring}`);
-    const silenceKey = `keyturn:silence:${ring}`;
-    let refusals = 0;
-    let last = 0;
-    let openUntil = 0;
-    const open = () => core.now() < openUntil;
-    const silence = () => {
-      const [times = 0, until2 = 0] = core.read("localStorage", silenceKey).split(" ").map(Number);
-      const leftMs = until2 - core.wall();
-      return Math.abs(leftMs) <= forgetMs ? [times, leftMs] : [0, 0];
-    };
-    return {
-      open,
-      silence,
-      asked(answered, atLeastMs) {
-        let note = "";
-        if (!answered) {
-          const times = silence()[0] + 1;
-          const ownMs = (1 + core.roll()) * Math.min(restMs / 2, 500 * 2 ** times);
-          note = `${times} ${core.wall() + Math.min(Math.max(ownMs, atLeastMs ?? 0), forgetMs)}`;
-        }
-        core.write("localStorage", silenceKey, note);
-      },
-      admit(trigger) {
-        if ((ofFailure(trigger) || ofNews(trigger)) && !auto()) {
-          throw new KeyturnError("auto_refresh_off", "automatic refresh is off (autoRefreshOnError): refresh by hand");
-        }
-        if (!ofFailure(trigger)) return () => {
-        };
-        if (open()) throw new KeyturnError("breaker_open", "new tokens are being refused: no refresh for five minutes");
-        const wall = core.wall();
-        const spent = core.read("localStorage", budgetKey).split(" ").filter((at) => +at > wall - windowMs && +at <= wall);
-        if (spent.length >= budget) throw new KeyturnError("budget_spent", "three refreshes after failures within five minutes: no more for now");
-        core.write("localStorage", budgetKey, [...spent, wall].join(" "));
-        return () => core.write("localStorage", budgetKey, core.read("localStorage", budgetKey).split(" ").filter((at) => +at !== wall).join(" "));
-      },
-      refused(generation) {
-        if (generation !== last && ++refusals >= breakAfter) openUntil = core.now() + windowMs;
-        last = generation;
-      },
-      accepted() {
-        refusals = openUntil = 0;
-      },
-      renew() {
-        openUntil = 0;
-        refusals = Math.min(refusals, breakAfter - 1);
-      },
-      spentOn: (digest) => claims.read() === digest,
-      spend: claims.write
-    };
-  }
-
-  // src/refresher.ts
-  var fetchMs = 1e4;
-  var attempts = 3;
-  var signedOut = () => new KeyturnError("signed_out", "the user has signed out");
-  function createRefresher(core, vault, guard, tabs, signIn, ask, told2) {
-    let flight = null;
-    let life = new AbortController();
-    let grip = new AbortController();
-    let asleep = null;
-    let wake;
-    let pressed = false;
-    let hurry;
-    const newer = (used) => {
-      const held = vault.held();
-      return held && held.generation > used && vault.leftMs() > 0 ? held : null;
-    };
-    const fly = async (trigger, used) => {
-      const { signal } = life;
-      const [before] = guard.silence();
-      let takeBack;
-      let asked = false;
-      let said = null;
-      const inVain = (times) => times > before && times >= attempts;
-      const fail = (phase, reason, error) => {
-        told2({ phase, trigger, code: reason }, error);
-        throw error;
-      };
-      const attempt = (hold) => async () => {
-        await tabs.ask(hold);
-        signal.throwIfAborted();
-        const there = trigger !== "signin" && newer(used);
-        if (there) return there;
-        const [times, leftMs] = guard.silence();
-        if (!pressed && (leftMs > 0 || inVain(times))) return null;
-        takeBack ??= guard.admit(trigger);
-        if (!asked) told2({ phase: "started", trigger });
-        asked = true;
-        pressed = false;
-        const held = vault.held();
-        const patient = held && vault.leftMs() > 0 && !ofFailure(trigger);
-        let askedAt = core.wall();
-        const once = () => core.within(fetchMs, hold, (inner) => ask(patient ? held.token : null, inner));
-        let got = await once();
-        if (got.ended) {
-          said = await signIn.frame(hold);
-          signal.throwIfAborted();
-          askedAt = core.wall();
-          if (said === "ok") got = await once();
-          else if (/^(provider_unavailable|signin_busy)$/.test(said ?? "")) got = { code: said };
-        }
-        const taken = got.answer && !signal.aborted && vault.take(got.answer, askedAt, "refresh");
-        if (taken) tabs.share(taken);
-        return taken || got;
-      };
-      const end = async (code) => {
-        const { news, error, thrown, after } = await signIn.end(trigger, code, said, signal);
-        if (news.code === code && news.phase === "failed") takeBack?.();
-        told2(news, error);
-        after?.();
-        throw thrown;
-      };
-      if (signIn.direct(trigger)) {
-        try {
-          guard.admit(trigger);
-        } catch (error) {
-          fail("blocked", error.code, error);
-        }
-        await end("role_missing");
-      }
-      for (; ; ) {
-        await asleep;
-        signal.throwIfAborted();
-        const hold = AbortSignal.any([grip.signal, signal]);
-        let got;
-        try {
-          got = await tabs.exclusively(hold, attempt(hold));
-        } catch (error) {
-          signal.throwIfAborted();
-          const { name: name3, code: code2 } = error;
-          if (name3 === "KeyturnError") fail(code2 === "refresh_failed" ? "failed" : "blocked", code2, error);
-          if (asleep) continue;
-          got = { code: "network" };
-        }
-        signal.throwIfAborted();
-        if (got && "claims" in got) {
-          guard.asked(true);
-          told2({ phase: asked ? "done" : "skipped", trigger });
-          return got;
-        }
-        const { code = "network", ended, busy: busy2, lasting, retryAfterMs } = got ?? {};
-        if (got) guard.asked(!!(ended || busy2 || lasting), retryAfterMs);
-        if (ended) await end(code);
-        const [times, leftMs] = guard.silence();
-        if (!busy2 && (lasting || (got ? times >= attempts : inVain(times)))) {
-          if (!lasting) takeBack?.();
-          fail("failed", code, new KeyturnError("refresh_failed", `refresh token: the endpoint answered ${code}`));
-        }
-        const waitMs = busy2 ? (retryAfterMs || 1e3) * (1 + core.roll() / 2) : leftMs;
-        told2({ phase: "waiting", trigger, waitMs });
-        const pause = core.pause(waitMs, signal);
-        await (busy2 ? pause : Promise.race([pause, new Promise((resolve) => hurry = resolve)]));
-      }
-    };
-    return {
-      async refresh(trigger, used = vault.held()?.generation ?? 0) {
-        if (ofFailure(trigger) && vault.signedOut()) throw signedOut();
-        const leaving = signIn.leaving();
-        if (leaving && trigger !== "signin") throw leaving;
-        if (wished(trigger)) {
-          pressed = true;
-          hurry?.();
-        }
-        for (; ; ) {
-          const there = newer(used);
-          if (there) return there;
-          const mine = flight ??= fly(trigger, used);
-          try {
-            const got = await mine;
-            if (got.generation > used) return got;
-          } finally {
-            if (flight === mine) flight = null;
-          }
-        }
-      },
-      cancel() {
-        life.abort(signedOut());
-        life = new AbortController();
-        flight = null;
-      },
-      suspend() {
-        asleep ??= new Promise((resolve) => wake = resolve);
-        grip.abort();
-        grip = new AbortController();
-      },
-      resume() {
-        asleep = null;
-        wake?.();
-      }
-    };
-  }
-
-  // src/returnpath.ts
-  var placeKeys = ["postRefreshUrl", "postLoginUrl"];
-  var route = ({ origin, pathname }) => {
-    let path = pathname;
-    try {
-      path = decodeURIComponent(pathname);
-    } catch {
-    }
-    return `${origin}${path}`.toLowerCase().replace(/\/+$/, "");
-  };
-  function goodPlace(kept, origin, routes) {
-    if (!/^\/(?!\/)[^\\\p{Cc}]*$/u.test(kept)) return null;
-    try {
-      const url = new URL(kept, origin);
-      if (url.origin !== origin || url.pathname.startsWith("//")) return null;
-      return routes.some((one) => route(new URL(one, origin)) === route(url)) ? null : kept;
-    } catch {
-      return null;
-    }
-  }
-
-  // src/core.ts
-  var longest2 = 2 ** 31 - 1;
-  var coarse = 1e3;
-  function createCore(scope2) {
-    let elapsed = 0;
-    let lastWall = 0;
-    let lastMono = 0;
-    const memory = /* @__PURE__ */ new Map();
-    const wall = () => scope2.Date.now();
-    const now = () => {
-      const w = wall();
-      const m = scope2.performance.now();
-      const ran = m - lastMono;
-      const slept = w - lastWall - ran;
-      if (lastWall) elapsed += ran + (slept > coarse ? slept : 0);
-      lastWall = w;
-      lastMono = m;
-      return elapsed;
-    };
-    const after = (ms, job) => {
-      let id;
-      const arm = (left) => {
-        const step2 = Math.min(Math.max(Math.ceil(left), 0), longest2);
-        id = scope2.setTimeout(() => left > longest2 ? arm(left - step2) : job(), step2);
-      };
-      arm(ms);
-      return () => scope2.clearTimeout(id);
-    };
-    return {
-      scope: scope2,
-      now,
-      wall,
-      after,
-      pause: (ms, signal) => until(signal, new Promise((resolve) => after(ms, resolve))),
-      within(ms, outer, work) {
-        const inner = new AbortController();
-        const stop = after(ms, () => inner.abort());
-        return work(AbortSignal.any([outer, inner.signal])).finally(stop);
-      },
-      read(area, key2) {
-        try {
-          return memory.get(area + key2) ?? scope2[area].getItem(key2) ?? "";
-        } catch {
-          return "";
-        }
-      },
-      write(area, key2, value) {
-        try {
-          if (value) scope2[area].setItem(key2, value);
-          else scope2[area].removeItem(key2);
-          memory.delete(area + key2);
-          return true;
-        } catch {
-          memory.set(area + key2, value);
-          return false;
-        }
-      },
-      roll: () => scope2.Math.random()
-    };
-  }
-  function until(signal, work) {
-    if (!signal) return work;
-    return new Promise((resolve, reject) => {
-      const abort = () => reject(signal.reason);
-      if (signal.aborted) abort();
-      signal.addEventListener("abort", abort);
-      work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-    });
-  }
-  function jittered(roll, attempt, base = 1e3) {
-    return roll * Math.min(Math.max(6e4, base), base * 2 ** attempt);
-  }
-
-  // src/redirect.ts
-  var hookMs = 5e3;
-  var unloadMs = 1e4;
-  function createRedirector(core, before, log) {
-    const { scope: scope2 } = core;
-    let error = null;
-    let untimed;
-    const stay = () => {
-      untimed?.();
-      error = null;
-    };
-    scope2.addEventListener("pageshow", ({ persisted }) => persisted && stay());
-    return {
-      leaving: () => error,
-      async go(redirect, signal, stuck) {
-        const { reason, asked, url, returnTo } = redirect;
-        let said;
-        try {
-          said = await until(signal, Promise.race([before()?.(redirect), core.pause(hookMs)]));
-        } catch (failure) {
-          signal.throwIfAborted();
-          said = asked;
-          reportError(failure);
-        }
-        if (said === false) return false;
-        if (reason === "refresh") {
-          core.write("sessionStorage", "postLoginUrl", returnTo);
-          log("[fetchWithAuth] Redirecting to refresh login flow");
-        }
-        error = new KeyturnError("redirecting", "TOKEN_REFRESH_IN_PROGRESS");
-        untimed = core.after(unloadMs, () => {
-          error = null;
-          stuck();
-        });
-        scope2.location.assign(url);
-        return true;
-      },
-      stay() {
-        if (error) scope2.stop?.();
-        stay();
-      }
-    };
-  }
-
-  // src/silentframe.ts
-  var answerMs = 1e4;
-  var silentMs = 1e3;
-  async function askFrame({ scope: scope2, within, after }, url, outer) {
-    const { document: document2 } = scope2;
-    const done = new AbortController();
-    const frame = document2.createElement("iframe");
-    let stop;
-    try {
-      return await within(answerMs, outer, (signal) => new Promise((resolve) => {
-        const blocked = () => resolve("blocked");
-        signal.addEventListener("abort", blocked);
-        scope2.addEventListener("message", ({ source, origin, data }) => {
-          if (source !== frame.contentWindow || origin !== new URL(url).origin || data?.source !== "keyturn" || data.type !== "signin") return;
-          resolve(data.ok === true ? "ok" : /^[\w.-]{1,64}$/.exec(data.error)?.[0] ?? "unknown");
-        }, done);
-        frame.onload = () => {
-          stop?.();
-          stop = after(silentMs, blocked);
-        };
-        Object.assign(frame, { hidden: true, title: "keyturn", src: url });
-        (document2.body ?? document2.documentElement).append(frame);
-      }));
-    } finally {
-      done.abort();
-      stop?.();
-      frame.remove();
-    }
-  }
-
-  // src/signin.ts
-  var wantsUser = /^((login|interaction|consent|account_selection)_required|account_changed)$/;
-  function nextWay({ mode, trigger, known, visible, said, recent }) {
-    if (mode === "off" || !known) return 0 /* over */;
-    const refused = wantsUser.test(said ?? "");
-    if (said && !refused && !/^(ok|blocked)$/.test(said)) return 2 /* mend */;
-    const over = refused ? 1 /* refused */ : 0 /* over */;
-    if (mode === "silent") return over;
-    if (!/^4/.test(trigger) && !wished(trigger) && !(trigger === "expiry" && visible)) return 3 /* later */;
-    return recent ? over : 4 /* redirect */;
-  }
-  var againMs = 3e5;
-  var expired = "Your authentication session has expired. Please log in again.";
-  function createSignIn(core, vault, guard, ring, loginUrl, settings, off, log, stuck) {
-    const { scope: scope2, wall } = core;
-    const sent = createMark(core, `keyturn:sent:${ring}`);
-    const redirector = createRedirector(core, () => settings().onBeforeRedirect, log);
-    let life = new AbortController();
-    let ended = null;
-    const mode = () => off() ? "off" : settings().signIn;
-    const callback = () => `${scope2.location.origin}${settings().basePath}callback`;
-    const address = (marker, more = {}) => {
-      const { provider, audience } = settings();
-      const who = vault.who() ?? ended;
-      const url = new URL(loginUrl);
-      const all = {
-        // The provider and the audience that the user has now; the server remembers them as long as the session lives.
-        provider: provider || (marker && /^([\w-]+)\|/.exec(who?.sub ?? "")?.[1] || ""),
-        aud: audience || `${[marker && who?.payload?.aud || ""].flat()[0]}`,
-        redirect_uri: callback() + (marker ? "?refresh=true" : ""),
-        ...more
-      };
-      for (const [name3, value] of Object.entries(all)) url.searchParams.set(name3, value);
-      return url.href;
-    };
-    const leave = (reason, trigger, more = {}, signal = life.signal) => {
-      const { pathname, search, hash } = scope2.location;
-      const again = reason === "refresh";
-      return redirector.go({
-        reason,
-        asked: wished(trigger),
-        url: address(again, more),
-        returnTo: again ? pathname + search + hash : settings().defaultReturnPath
-      }, signal, () => {
-        if (trigger === "403") guard.spend("");
-        stuck(trigger, new KeyturnError("refresh_failed", "the page could not be left for the sign-in"));
-      });
-    };
-    return {
-      callback,
-      address,
-      leaving: redirector.leaving,
-      direct: (trigger) => trigger === "403" && mode() === "redirect" && !!vault.who(),
-      frame: async (signal) => /^(silent|auto)$/.test(mode()) && vault.who() ? askFrame(core, address(true, { prompt: "none", mode: "frame" }), signal) : null,
-      async end(trigger, code, said, signal) {
-        const visible = scope2.document.visibilityState !== "hidden";
-        const known = !!(vault.who() || ended && trigger === "manual");
-        const last = sent.read();
-        const age = wall() - +last;
-        const recent = trigger !== "403" && age >= 0 && age < againMs;
-        const standing = { mode: mode(), trigger, known, visible, said, recent };
-        const fail = (reason, message2) => {
-          const error = new KeyturnError("refresh_failed", message2);
-          return { news: { phase: "failed", trigger, code: reason }, error, thrown: error };
-        };
-        const way = nextWay(standing);
-        switch (way) {
-          case 4 /* redirect */:
-            sent.write(`${wall()}`);
-            if (await leave("refresh", trigger, said && wantsUser.test(said) ? { prompt: "none" } : {}, signal)) {
-              return { news: { phase: "redirecting", trigger }, thrown: redirector.leaving() ?? signedOut() };
-            }
-            sent.write(last);
-            return fail("redirect_refused", "the page has unsaved changes: refresh by hand to sign in again");
-          case 3 /* later */:
-            return fail(code, "the session is over: the next request signs in again");
-          case 2 /* mend */:
-            log(`JWT sign-in: the server answered ${said}. Fix: check provider and basePath, that its origins name ${scope2.location.origin}, and auth.providers there (keyturn check).`);
-            return fail(said, `sign-in is set up wrongly: the server answered ${said}`);
-          default: {
-            const refused = way === 1 /* refused */;
-            const who = standing.mode === "off" ? null : vault.who() ?? ended;
-            const error = refused ? new KeyturnError("unauthorized", expired) : new KeyturnError("session_ended", `the session is over (${code}): sign in again`);
-            if (refused) log("[Callback] Silent refresh failed (OIDC session expired)");
-            return {
-              news: { phase: "ended", trigger, code: refused ? said : code },
-              error,
-              thrown: refused ? new KeyturnError("unauthorized", "UNAUTHORIZED") : error,
-              after: () => ended = who
-            };
-          }
-        }
-      },
-      async begin(prompt) {
-        await leave("login", "signin", prompt ? { prompt } : {});
-      },
-      cancel() {
-        ended = null;
-        redirector.stay();
-        life.abort(signedOut());
-        life = new AbortController();
-      }
-    };
-  }
-
-  // src/callback.ts
-  var none = "No authorization token received";
-  var readMs = 2e3;
-  var exchangeMs = 2e4;
-  function readArrival(search, tokenInUrl = false) {
-    const query = new URLSearchParams(search);
-    const get = (name3) => query.get(name3) ?? "";
-    const refresh = get("refresh") === "true";
-    const fail = (detail, hint2) => ({ refresh, what: "fail", detail, ...hint2 && { hint: hint2 } });
-    if (query.has("error")) {
-      if (refresh && wantsUser.test(get("error"))) return { refresh, what: "expired" };
-      return fail(`OAuth error: ${/^[\w.-]{1,64}$/.exec(get("error"))?.[0] ?? "unknown"}`);
-    }
-    if (query.has("code")) {
-      if (!get("state")) return fail("Missing state parameter");
-      const passed = new URLSearchParams(["code", "state", "iss"].filter((name3) => query.has(name3)).map((name3) => [name3, get(name3)]));
-      return { refresh, what: "exchange", query: `${passed}` };
-    }
-    if (!query.has("token")) return { refresh, what: "fetch" };
-    return tokenInUrl ? { refresh, what: "token", token: get("token") } : fail(none, "a token in the address is not taken: addresses end up in histories and logs; tokenInUrl: true of handleCallback takes it");
-  }
-  function handleCallback(keyturn, options = {}) {
-    const inside = insides().get(keyturn);
-    if (!inside) throw new TypeError("handle callback: this is no client: pass what createKeyturn returned, or window.keyturn");
-    const { core, vault, send, refreshUrl, settings, signIn } = inside;
-    const { scope: scope2, read: read2, write: write2, wall } = core;
-    const { origin, pathname, search } = scope2.location;
-    const log = (line) => inside.log(`[Callback] ${line}`);
-    const { element, delayMs = settings().callbackDelayMs, tokenInUrl, navigate = (path) => scope2.location.replace(path) } = options;
-    const arrival = readArrival(search, tokenInUrl);
-    let { refresh } = arrival;
-    scope2.history.replaceState(scope2.history.state, "", pathname + (refresh ? "?refresh=true" : ""));
-    const view2 = element === null ? null : createCallbackView(document, element);
-    const target = (used) => {
-      const { defaultReturnPath } = settings();
-      if (!refresh) return { path: defaultReturnPath, kept: false };
-      const routes = [signIn.callback(), signIn.address(false)];
-      const found = placeKeys.map((key2) => goodPlace(read2("sessionStorage", key2), origin, routes)).find(Boolean);
-      if (used) for (const key2 of placeKeys) write2("sessionStorage", key2, "");
-      return { path: found ?? defaultReturnPath, kept: !!found };
-    };
-    const exchange = async (query) => {
-      log("Exchanging code for token, calling /auth/callback...");
-      const askedAt = wall();
-      const login = vault.login();
-      const outcome2 = await core.within(exchangeMs, new AbortController().signal, async (signal) => {
-        const response = await send(new URL(`callback?${query}`, refreshUrl).href, {
-          credentials: "include",
-          cache: "no-store",
-          headers: { accept: "application/json" },
-          signal
-        });
-        log(`Response status: ${response.status}`);
-        if (!response.ok) throw new Error((await readProblem(response)).message || `Token exchange failed: ${response.status}`);
-        const body = await response.json();
-        refresh ||= body.refresh === true;
-        return granted(body);
-      });
-      if (vault.login() !== login) {
-        await keyturn.logout().catch(() => {
-        });
-        throw signedOut();
-      }
-      if (!outcome2.answer || !inside.arrive(outcome2.answer, askedAt, !refresh)) throw new Error(none);
-    };
-    const fetched = async (ended) => {
-      inside.arrive(null, 0, !refresh);
-      try {
-        await (refresh ? inside.refresh("signin") : keyturn.signedIn());
-      } catch (error) {
-        throw error instanceof KeyturnError && error.code === "session_ended" ? new Error(ended) : error;
-      }
-    };
-    const run = async () => {
-      if (arrival.what === "fail") {
-        if (arrival.hint) log(`JWT: ${arrival.hint}`);
-        throw new Error(arrival.detail);
-      }
-      if (arrival.what === "exchange") await exchange(arrival.query);
-      else if (arrival.what === "fetch") await fetched(none);
-      else if (arrival.what === "expired") await fetched(expired);
-      else if (!inside.arrive({ token: arrival.token, key: null, kid: null, ttlMs: null }, wall(), !refresh)) throw new Error(none);
-      if (delayMs) {
-        const s = delayMs / 1e3;
-        log(`Will redirect to ${target(false).path} in ${s} second${s === 1 ? "" : "s"} (or enable "Preserve log" in DevTools)`);
-        await core.pause(delayMs);
-      }
-      const { path, kept } = target(true);
-      log(!refresh ? "Normal login, redirecting to reports" : kept ? `Token refreshed, returning to: ${path}` : "Token refreshed, location lost, using default");
-      log(`Redirecting to ${path}`);
-      if (delayMs) log(`NOW redirecting to ${path}`);
-      navigate(path);
-      return path;
-    };
-    view2?.busy();
-    return run().catch(async (error) => {
-      const detail = plain(error?.message || error);
-      view2?.fail(detail, signIn.address(false));
-      if (detail !== expired) {
-        log(`JWT sign-in: ${detail}`);
-        return null;
-      }
-      inside.leave("login_required");
-      log("Silent refresh failed (OIDC session expired), redirecting to login");
-      await core.pause(readMs);
-      scope2.location.assign(signIn.address(false));
-      return null;
-    });
-  }
-
-  // src/compat.ts
-  function installCompat(keyturn, name3 = "QUILT_CATALOG_CONFIG", scope2 = globalThis) {
-    let told2 = false;
-    Object.defineProperties(scope2[name3] ??= {}, {
-      mcpEnhancedJwtKid: { get: () => keyturn.status().kid ?? void 0, enumerable: true },
-      mcpEnhancedJwtSecret: {
-        get() {
-          if (!told2) scope2.console.warn("🔄 JWT secrets are not sent to browsers: ask window.__dynamicAuthManager.checkConfiguration()");
-          told2 = true;
-        },
-        enumerable: true
-      }
-    });
-  }
-
-  // src/install.ts
-  var mark = /* @__PURE__ */ Symbol.for("keyturn.fetch");
-  function installFetch(keyturn, scope2 = globalThis) {
-    const original = scope2.fetch;
-    if (mark in original) return () => {
-    };
-    const patched = Object.defineProperties(
-      (input, init) => keyturn.fetch(input, init),
-      { name: { value: original.name }, length: { value: original.length }, [mark]: {} }
-    );
-    scope2.fetch = patched;
-    return () => {
-      if (scope2.fetch === patched) scope2.fetch = original;
-    };
-  }
-
-  // src/engine.ts
-  var key = /* @__PURE__ */ Symbol.for("keyturn.engine");
-  function attach(fetch, engine) {
-    return Object.defineProperty(fetch, key, { value: engine });
-  }
-  function engineOf(keyturn) {
-    const engine = keyturn?.fetch?.[key];
-    if (!engine) throw new TypeError("keyturn: this is no client: pass what createKeyturn returned, or window.keyturn");
-    return engine;
-  }
-  var isStream = (body) => !!(body?.getReader || body?.[Symbol.asyncIterator]);
 
   // src/verdict.ts
   var ofToken = /token_expired|kid_unknown|key_re|signature_invalid/;
@@ -1321,6 +697,39 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     return [m, effects];
   }
 
+  // src/endpoint.ts
+  function outcome(token, expiresIn, body, says) {
+    const told2 = fit({ expiresIn: "number?", key: "text?", kid: "text?", length: "number?" }, { ...body, expiresIn });
+    if (!told2 || !(token ? readToken(token) : readClaims(says, told2.kid))) return { code: "unreadable_token" };
+    const { key: key2, kid, length } = told2;
+    return { answer: { token: token || "", says, length, key: key2, kid, ttlMs: told2.expiresIn && told2.expiresIn * 1e3 } };
+  }
+  var granted = (body) => outcome(body.access_token, body.expires_in, body, body.claims);
+  async function askEndpoint(send, url, hint2, signal) {
+    const response = await send(url, {
+      method: "POST",
+      credentials: "include",
+      cache: "no-store",
+      headers: hint2 ? { authorization: `Bearer ${hint2}` } : {},
+      signal
+    });
+    const { status } = response;
+    if (response.ok) return granted(await response.json());
+    const { code, retryAfterMs } = await readProblem(response);
+    return {
+      code: code || `status_${status}`,
+      retryAfterMs,
+      ended: status === 401,
+      busy: status === 429,
+      lasting: status < 500
+    };
+  }
+  async function askApp(refresh) {
+    const given = await refresh();
+    if (given === null) return { code: "session_missing", ended: true };
+    return typeof given === "string" ? outcome(given, null, {}) : outcome(given?.token, given?.expiresIn, given);
+  }
+
   // src/episodes.ts
   var untold = {
     episode: { id: 0, phase: "over", noticeable: false, failures: 0, outdated: false, code: "", message: "" },
@@ -1418,6 +827,89 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
           }
         }
       }
+    };
+  }
+
+  // src/mark.ts
+  var cookieSeconds = 300;
+  function createMark({ scope: { document: document2 }, read: read2, write: write2 }, key2) {
+    const name3 = key2.replaceAll(":", "-");
+    const cookie = (set) => {
+      try {
+        if (set) document2.cookie = `${name3}=${set};path=/;samesite=strict`;
+        return new RegExp(`(?:^|; )${name3}=([^;]*)`).exec(document2.cookie)?.[1] ?? "";
+      } catch {
+        return "";
+      }
+    };
+    return {
+      read: () => read2("sessionStorage", key2) || cookie(),
+      write(value) {
+        if (!write2("sessionStorage", key2, value) || cookie()) cookie(`${value};max-age=${value ? cookieSeconds : 0}`);
+      }
+    };
+  }
+
+  // src/guard.ts
+  var ofFailure = (trigger) => /^(40|so)/.test(trigger);
+  var wished = (trigger) => /^(ma|si)/.test(trigger);
+  var ofNews = (trigger) => /^(ev|cl)/.test(trigger);
+  var budget = 3;
+  var windowMs = 3e5;
+  var restMs = 8e3;
+  var forgetMs = 6e4;
+  var breakAfter = 2;
+  function createGuard(core, ring, auto) {
+    const budgetKey = `keyturn:budget:${ring}`;
+    const claims = createMark(core, `keyturn:403:${ring}`);
+    const silenceKey = `keyturn:silence:${ring}`;
+    let refusals = 0;
+    let last = 0;
+    let openUntil = 0;
+    const open = () => core.now() < openUntil;
+    const silence = () => {
+      const [times = 0, until2 = 0] = core.read("localStorage", silenceKey).split(" ").map(Number);
+      const leftMs = until2 - core.wall();
+      return Math.abs(leftMs) <= forgetMs ? [times, leftMs] : [0, 0];
+    };
+    return {
+      open,
+      silence,
+      asked(answered, atLeastMs) {
+        let note = "";
+        if (!answered) {
+          const times = silence()[0] + 1;
+          const ownMs = (1 + core.roll()) * Math.min(restMs / 2, 500 * 2 ** times);
+          note = `${times} ${core.wall() + Math.min(Math.max(ownMs, atLeastMs ?? 0), forgetMs)}`;
+        }
+        core.write("localStorage", silenceKey, note);
+      },
+      admit(trigger) {
+        if ((ofFailure(trigger) || ofNews(trigger)) && !auto()) {
+          throw new KeyturnError("auto_refresh_off", "automatic refresh is off (autoRefreshOnError): refresh by hand");
+        }
+        if (!ofFailure(trigger)) return () => {
+        };
+        if (open()) throw new KeyturnError("breaker_open", "new tokens are being refused: no refresh for five minutes");
+        const wall = core.wall();
+        const spent = core.read("localStorage", budgetKey).split(" ").filter((at) => +at > wall - windowMs && +at <= wall);
+        if (spent.length >= budget) throw new KeyturnError("budget_spent", "three refreshes after failures within five minutes: no more for now");
+        core.write("localStorage", budgetKey, [...spent, wall].join(" "));
+        return () => core.write("localStorage", budgetKey, core.read("localStorage", budgetKey).split(" ").filter((at) => +at !== wall).join(" "));
+      },
+      refused(generation) {
+        if (generation !== last && ++refusals >= breakAfter) openUntil = core.now() + windowMs;
+        last = generation;
+      },
+      accepted() {
+        refusals = openUntil = 0;
+      },
+      renew() {
+        openUntil = 0;
+        refusals = Math.min(refusals, breakAfter - 1);
+      },
+      spentOn: (digest) => claims.read() === digest,
+      spend: claims.write
     };
   }
 
@@ -1599,6 +1091,168 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     };
   }
 
+  // src/refresher.ts
+  var fetchMs = 1e4;
+  var attempts = 3;
+  var signedOut = () => new KeyturnError("signed_out", "the user has signed out");
+  function createRefresher(core, vault, guard, tabs, signIn, ask, told2) {
+    let flight = null;
+    let life = new AbortController();
+    let grip = new AbortController();
+    let asleep = null;
+    let wake;
+    let pressed = false;
+    let hurry;
+    const newer = (used) => {
+      const held = vault.held();
+      return held && held.generation > used && vault.leftMs() > 0 ? held : null;
+    };
+    const fly = async (trigger, used) => {
+      const { signal } = life;
+      const [before] = guard.silence();
+      let takeBack;
+      let asked = false;
+      let said = null;
+      const inVain = (times) => times > before && times >= attempts;
+      const fail = (phase, reason, error) => {
+        told2({ phase, trigger, code: reason }, error);
+        throw error;
+      };
+      const attempt = (hold) => async () => {
+        await tabs.ask(hold);
+        signal.throwIfAborted();
+        const there = trigger !== "signin" && newer(used);
+        if (there) return there;
+        const [times, leftMs] = guard.silence();
+        if (!pressed && (leftMs > 0 || inVain(times))) return null;
+        takeBack ??= guard.admit(trigger);
+        if (!asked) told2({ phase: "started", trigger });
+        asked = true;
+        pressed = false;
+        const held = vault.held();
+        const patient = held && vault.leftMs() > 0 && !ofFailure(trigger);
+        let askedAt = core.wall();
+        const once = () => core.within(fetchMs, hold, (inner) => ask(patient ? held.token : null, inner));
+        let got = await once();
+        if (got.ended) {
+          said = await signIn.frame(hold);
+          hold.throwIfAborted();
+          askedAt = core.wall();
+          if (said === "ok") got = await once();
+          else if (/(_unavailable|_busy|^server_error)$/.test(said ?? "")) got = { code: said };
+        }
+        const taken = got.answer && !signal.aborted && vault.take(got.answer, askedAt, "refresh");
+        if (taken) tabs.share(taken);
+        return taken || got;
+      };
+      const end = async (code) => {
+        const { news, error, thrown, after } = await signIn.end(trigger, code, said, signal);
+        if (news.code === code && news.phase === "failed") takeBack?.();
+        told2(news, error);
+        after?.();
+        throw thrown || error;
+      };
+      if (signIn.direct(trigger)) {
+        try {
+          guard.admit(trigger);
+        } catch (error) {
+          fail("blocked", error.code, error);
+        }
+        await end("role_missing");
+      }
+      for (; ; ) {
+        await asleep;
+        signal.throwIfAborted();
+        const hold = AbortSignal.any([grip.signal, signal]);
+        let got;
+        try {
+          got = await tabs.exclusively(hold, attempt(hold));
+        } catch (error) {
+          signal.throwIfAborted();
+          const { name: name3, code: code2 } = error;
+          if (name3 === "KeyturnError") fail(code2 === "refresh_failed" ? "failed" : "blocked", code2, error);
+          if (asleep) continue;
+          got = { code: "network" };
+        }
+        signal.throwIfAborted();
+        if (got && "claims" in got) {
+          guard.asked(true);
+          told2({ phase: asked ? "done" : "skipped", trigger });
+          return got;
+        }
+        const { code = "network", ended, busy: busy2, lasting, retryAfterMs } = got ?? {};
+        if (got) guard.asked(!!(ended || busy2 || lasting), retryAfterMs);
+        if (ended) await end(code);
+        const [times, leftMs] = guard.silence();
+        if (!busy2 && (lasting || (got ? times >= attempts : inVain(times)))) {
+          if (!lasting) takeBack?.();
+          fail("failed", code, new KeyturnError("refresh_failed", `refresh token: the endpoint answered ${code}`));
+        }
+        const waitMs = busy2 ? (retryAfterMs || 1e3) * (1 + core.roll() / 2) : leftMs;
+        told2({ phase: "waiting", trigger, waitMs });
+        const pause = core.pause(waitMs, signal);
+        await (busy2 ? pause : Promise.race([pause, new Promise((resolve) => hurry = resolve)]));
+      }
+    };
+    return {
+      async refresh(trigger, used = vault.held()?.generation ?? 0) {
+        if (ofFailure(trigger) && vault.signedOut()) throw signedOut();
+        const leaving = signIn.leaving();
+        if (leaving && trigger !== "signin") throw leaving;
+        if (wished(trigger)) {
+          pressed = true;
+          hurry?.();
+        }
+        for (; ; ) {
+          const there = newer(used);
+          if (there) return there;
+          const mine = flight ??= fly(trigger, used);
+          try {
+            const got = await mine;
+            if (got.generation > used) return got;
+          } finally {
+            if (flight === mine) flight = null;
+          }
+        }
+      },
+      cancel() {
+        life.abort(signedOut());
+        life = new AbortController();
+        flight = null;
+      },
+      suspend() {
+        asleep ??= new Promise((resolve) => wake = resolve);
+        grip.abort();
+        grip = new AbortController();
+      },
+      resume() {
+        asleep = null;
+        wake?.();
+      }
+    };
+  }
+
+  // src/returnpath.ts
+  var placeKeys = ["postRefreshUrl", "postLoginUrl"];
+  var route = ({ origin, pathname }) => {
+    let path = pathname;
+    try {
+      path = decodeURIComponent(pathname);
+    } catch {
+    }
+    return `${origin}${path}`.toLowerCase().replace(/\/+$/, "");
+  };
+  function goodPlace(kept, origin, routes) {
+    if (!/^\/(?!\/)[^\\\p{Cc}]*$/u.test(kept)) return null;
+    try {
+      const url = new URL(kept, origin);
+      if (url.origin !== origin || url.pathname.startsWith("//")) return null;
+      return routes.some((one) => route(new URL(one, origin)) === route(url)) ? null : kept;
+    } catch {
+      return null;
+    }
+  }
+
   // src/settings.ts
   var defaults = {
     getToken: null,
@@ -1663,6 +1317,186 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       next2[name3] = good(name3, value) ? value : defaults[name3];
     }
     return next2;
+  }
+
+  // src/redirect.ts
+  var hookMs = 5e3;
+  var unloadMs = 1e4;
+  function createRedirector(core, before, log) {
+    const { scope: scope2 } = core;
+    let error = null;
+    let untimed;
+    const stay = () => {
+      untimed?.();
+      error = null;
+    };
+    scope2.addEventListener("pageshow", ({ persisted }) => persisted && stay());
+    return {
+      leaving: () => error,
+      async go(redirect, signal, stuck) {
+        const { reason, asked, url, returnTo } = redirect;
+        let said;
+        try {
+          said = await until(signal, Promise.race([before()?.(redirect), core.pause(hookMs)]));
+        } catch (failure) {
+          signal.throwIfAborted();
+          said = asked;
+          reportError(failure);
+        }
+        if (said === false) return false;
+        if (reason === "refresh") {
+          core.write("sessionStorage", "postLoginUrl", returnTo);
+          log("[fetchWithAuth] Redirecting to refresh login flow");
+        }
+        stay();
+        error = new KeyturnError("redirecting", "TOKEN_REFRESH_IN_PROGRESS");
+        untimed = core.after(unloadMs, () => {
+          stay();
+          stuck();
+        });
+        scope2.location.assign(url);
+        return true;
+      },
+      stay() {
+        if (error) scope2.stop?.();
+        stay();
+      }
+    };
+  }
+
+  // src/silentframe.ts
+  var answerMs = 1e4;
+  var silentMs = 1e3;
+  async function askFrame({ scope: scope2, within, after }, url, outer) {
+    const { document: document2 } = scope2;
+    const done = new AbortController();
+    const frame = document2.createElement("iframe");
+    let stop;
+    try {
+      return await within(answerMs, outer, (signal) => new Promise((resolve) => {
+        const blocked = () => resolve("blocked");
+        signal.addEventListener("abort", blocked);
+        scope2.addEventListener("message", ({ source, origin, data }) => {
+          if (source !== frame.contentWindow || origin !== new URL(url).origin || data?.source !== "keyturn" || data.type !== "signin") return;
+          resolve(data.ok === true ? "ok" : /^[\w.-]{1,64}$/.exec(data.error)?.[0] ?? "unknown");
+        }, done);
+        frame.onload = () => {
+          stop?.();
+          stop = after(silentMs, blocked);
+        };
+        Object.assign(frame, { title: "keyturn", src: url });
+        frame.style.cssText = "display:none!important";
+        (document2.body ?? document2.documentElement).append(frame);
+      }));
+    } finally {
+      done.abort();
+      stop?.();
+      frame.remove();
+    }
+  }
+
+  // src/signin.ts
+  var wantsUser = /^((login|interaction|consent|account_selection)_required|account_changed)$/;
+  function nextWay({ mode, trigger, known, visible, said, recent }) {
+    if (mode === "off" || !known) return 0 /* over */;
+    const refused = wantsUser.test(said);
+    if (said && !refused && !/^(ok|blocked)$/.test(said)) return 2 /* mend */;
+    const over = refused ? 1 /* refused */ : 0 /* over */;
+    if (mode === "silent") return over;
+    if (!/^4/.test(trigger) && !wished(trigger) && !(trigger === "expiry" && visible)) return 3 /* later */;
+    return recent ? over : 4 /* redirect */;
+  }
+  var againMs = 3e5;
+  var expired = "Your authentication session has expired. Please log in again.";
+  function createSignIn(core, vault, guard, ring, loginUrl, settings, off, log, stuck) {
+    const { scope: scope2, wall } = core;
+    const sent = createMark(core, `keyturn:sent:${ring}`);
+    const redirector = createRedirector(core, () => settings().onBeforeRedirect, log);
+    let life = new AbortController();
+    let ended = null;
+    let owed = false;
+    const mode = () => {
+      const { signIn } = settings();
+      return off() || signIn === "off" ? "off" : scope2.top === scope2.self ? signIn : "silent";
+    };
+    const callback = () => `${scope2.location.origin}${settings().basePath}callback`;
+    const address = (marker, more) => {
+      const { provider, audience } = settings();
+      const who = vault.who() ?? ended;
+      const url = new URL(loginUrl);
+      for (const [name3, value] of Object.entries({
+        // The provider and the audience that the user has now; the server remembers them as long as the session lives.
+        provider: provider || (marker && /^([\w-]+)\|/.exec(who?.sub ?? "")?.[1] || ""),
+        aud: audience || `${[marker && who?.payload?.aud || ""].flat()[0]}`,
+        redirect_uri: callback() + (marker ? "?refresh=true" : ""),
+        ...more
+      })) url.searchParams.set(name3, value);
+      return url.href;
+    };
+    const leave = async (reason, trigger, more, signal = life.signal) => {
+      const { pathname, search, hash } = scope2.location;
+      const again = reason === "refresh";
+      const gone = await redirector.go({
+        reason,
+        asked: wished(trigger),
+        url: address(again, more),
+        returnTo: again ? pathname + search + hash : settings().defaultReturnPath
+      }, signal, () => {
+        if (trigger === "403") guard.spend("");
+        stuck(trigger);
+      });
+      owed = !gone && trigger === "403";
+      if (gone && again && trigger !== "403") sent.write(`${wall()}`);
+      return gone;
+    };
+    return {
+      callback,
+      address,
+      leaving: redirector.leaving,
+      direct: (trigger) => (trigger === "403" || owed && trigger === "manual") && mode() === "redirect" && !!vault.who(),
+      frame: async (signal) => /^(silent|auto)$/.test(mode()) && vault.who() ? askFrame(core, address(true, { prompt: "none", mode: "frame" }), signal) : null,
+      async end(trigger, code, said, signal) {
+        const visible = scope2.document.visibilityState !== "hidden";
+        const known = !!(vault.who() || ended && trigger === "manual");
+        const recent = trigger !== "403" && !wished(trigger) && Math.abs(wall() - +sent.read()) < againMs;
+        const standing = { mode: mode(), trigger, known, visible, said, recent };
+        const fail = (reason, message2) => ({ news: { phase: "failed", trigger, code: reason }, error: new KeyturnError("refresh_failed", message2) });
+        const way = nextWay(standing);
+        switch (way) {
+          case 4 /* redirect */:
+            if (await leave("refresh", trigger, wantsUser.test(said) && { prompt: "none" }, signal)) {
+              return { news: { phase: "redirecting", trigger }, thrown: redirector.leaving() ?? signedOut() };
+            }
+            return fail("redirect_refused", "the app keeps the page: refresh by hand");
+          case 3 /* later */:
+            return fail(code, "the session is over: the next request signs in");
+          case 2 /* mend */:
+            log(`JWT sign-in: the server answered ${said}. Fix: check provider and basePath, that its origins name ${scope2.location.origin}, and auth.providers there (keyturn check).`);
+            return fail(said, `sign-in: the server answered ${said}`);
+          default: {
+            const refused = way === 1 /* refused */;
+            const who = vault.who() ?? ended;
+            if (refused) log("[Callback] Silent refresh failed (OIDC session expired)");
+            return {
+              news: { phase: "ended", trigger, code: refused ? said : code },
+              error: refused ? new KeyturnError("unauthorized", expired) : new KeyturnError("session_ended", `the session is over (${code}): sign in again`),
+              thrown: refused && new KeyturnError("unauthorized", "UNAUTHORIZED"),
+              after: () => ended = who
+            };
+          }
+        }
+      },
+      async begin(prompt) {
+        await leave("login", "signin", prompt && { prompt });
+      },
+      cancel() {
+        ended = null;
+        owed = false;
+        redirector.stay();
+        life.abort(signedOut());
+        life = new AbortController();
+      }
+    };
   }
 
   // src/frames.ts
@@ -1990,12 +1824,13 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       connection.dispatch(held || options.public ? 0 /* wanted */ : 1 /* unwanted */);
       if (login !== vault.login()) connection.dispatch(16 /* restart */);
       login = vault.login();
+      if (held && !guard.spentOn(held.claims.digest)) guard.spend("");
       if (held) connection.dispatch(6 /* token */);
       planner.token(true);
     });
-    const left = (code) => {
+    const left = (code, some = true) => {
       refresher.cancel();
-      signIn.cancel();
+      if (some) signIn.cancel();
       guard.spend("");
       for (const key2 of placeKeys) core.write("sessionStorage", key2, "");
       if (code === "signed_out") happen({ what: "left" });
@@ -2004,7 +1839,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     const leave = (code, shared = true) => {
       vault.forget(core.wall());
       if (shared) tabs.leave();
-      left(code);
+      left(code, shared);
     };
     const tabs = joinTabs(core, ring, vault, () => {
       count("adopted");
@@ -2052,7 +1887,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       () => settings,
       () => !!(options.manual || own() || atCallback()),
       log,
-      (trigger, error) => heard2({ phase: "failed", trigger, code: "redirect_stuck" }, error)
+      (trigger) => heard2({ phase: "failed", trigger, code: "redirect_stuck" }, new KeyturnError("refresh_failed", "the page could not be left for the sign-in"))
     );
     const refresher = createRefresher(core, vault, guard, tabs, signIn, (hint2, signal) => {
       const app = own();
@@ -2193,7 +2028,7 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
         if (answer.status === 400) answer = await ask(logoutUrl);
         const { ok, status } = answer;
         if (status === 200 && settings.signIn !== "off") {
-          const { logoutUrl: next2 } = await answer.json();
+          const { logoutUrl: next2 } = await answer.json().catch(() => ({}));
           if (/^https?:/.test(next2) && !vault.held()) scope2.location.assign(next2);
         }
         if (!ok) throw new KeyturnError("logout_failed", `log out: the server answered ${status}, the session may still live`);
@@ -2238,7 +2073,6 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
       vault,
       send,
       refreshUrl,
-      loginUrl,
       ring,
       log,
       count,
@@ -2749,49 +2583,20 @@ a{display:inline-block;padding:6px 0;color:var(--accent)}
     return busy2 ? "refreshing" : error ? "failed" : hard ? "hard" : "warning";
   }
 
-  // src/notice/style.ts
-  var style2 = `
-:host{all:initial;color-scheme:light dark;position:fixed;inset-block:auto 16px;inset-inline:auto 16px;width:var(--keyturn-width,512px);max-width:calc(100vw - 32px);max-height:calc(100dvh - 32px);overflow:auto;z-index:2147483647;font:14px/1.5 var(--keyturn-font,system-ui,sans-serif);border-radius:var(--r);box-shadow:0 6px 28px #0004;--bg:var(--keyturn-bg,light-dark(#fff,#1f2126));--fg:var(--keyturn-fg,light-dark(#1b1d22,#eceef2));--accent:var(--keyturn-accent,light-dark(#0b57d0,#a8c7fa));--tone:var(--keyturn-warning,light-dark(#b25e00,#ffb95c));--danger:var(--keyturn-danger,light-dark(#b3261e,#ff9c93));--r:var(--keyturn-radius,8px);--line:1px solid color-mix(in srgb,var(--fg) 25%,var(--bg))}
-:host([placement^=top]){inset-block:16px auto}
-:host([placement$=start]){inset-inline:16px auto}
-:host([placement$=center]){inset-inline:16px;margin:auto}
+  // src/shadow.ts
+  var settleMs = 100;
+  var style = `
+:host{all:initial;color-scheme:light dark;font:14px/1.5 var(--keyturn-font,system-ui,sans-serif);--bg:var(--keyturn-bg,light-dark(#fff,#1f2126));--fg:var(--keyturn-fg,light-dark(#1b1d22,#eceef2));--accent:var(--keyturn-accent,light-dark(#0b57d0,#a8c7fa));--danger:var(--keyturn-danger,light-dark(#b3261e,#ff9c93));--tone:var(--danger);--r:var(--keyturn-radius,8px);--line:1px solid color-mix(in srgb,var(--fg) 25%,var(--bg))}
 *{box-sizing:border-box;margin:0;font:inherit}
-[hidden]{display:none!important}
 section{position:relative;padding:16px 18px;color:var(--fg);background:var(--bg);border:var(--line);border-inline-start:5px solid var(--tone);border-radius:var(--r);outline:0;overflow-wrap:anywhere}
-section:not([data-view]){opacity:0}
-[data-view=success]{--tone:var(--keyturn-success,light-dark(#146c2e,#6dd58c))}
-[data-view=denied],[data-view=failed]{--tone:var(--danger)}
-h2,h3,strong,[aria-current]{font-weight:600}
-h2{font-size:16px;padding-inline-end:28px}
-[data-view=success] h2{color:var(--tone)}
+h1,h2,h3,strong,[aria-current]{font-weight:600}
 p,h3{margin-top:8px}
-.box{margin-top:12px;padding:8px 12px;border:1px solid var(--danger);border-radius:var(--r)}
-.box p{margin:0}
-kbd{font:.9em monospace;padding:1px 5px;border:var(--line);border-radius:4px;white-space:nowrap;unicode-bidi:isolate;direction:ltr}
-.row{display:flex;flex-wrap:wrap;gap:8px;margin:12px 0 4px;align-items:center}
-button{min-height:34px;padding:5px 12px;border:var(--line);border-radius:var(--r);cursor:pointer;color:inherit;background:none}
-button:hover{border-color:currentcolor}
-button:disabled{opacity:.65;cursor:default}
-.primary{color:var(--keyturn-on-accent,light-dark(#fff,#062e6f));background:var(--accent)}
+a{color:var(--accent)}
 :focus-visible{outline:2px solid var(--accent);outline-offset:2px}
-.x{position:absolute;top:10px;inset-inline-end:10px;width:34px;padding:0;border-color:#0000;font-size:20px;line-height:1}
-.link,a{color:var(--accent)}
-.link{border:0;padding:0}
-[aria-expanded=true] span{display:inline-block;rotate:180deg}
-ul{padding-inline-start:20px}
-textarea{width:100%;height:6em;font:12px monospace;color:inherit;background:none}
-.sr{position:absolute;clip-path:inset(50%)}
 .spin::before{content:"";display:inline-block;width:.8em;height:.8em;margin-inline-end:.5em;vertical-align:-.1em;border:2px solid;border-inline-end-color:#0000;border-radius:50%}
-@media (prefers-reduced-motion:no-preference){.spin::before{animation:s 1s linear infinite}[data-view]{animation:c .2s}}
-@keyframes s{to{rotate:1turn}}
-@keyframes c{0%{opacity:0;translate:0 8px}}
-@media (max-width:30rem){:host,:host([placement]){inset-inline:8px;width:auto;max-width:none}.actions button{flex:auto;min-height:44px}}
-@media print{:host{display:none}}`;
-
-  // src/notice/panel.ts
-  var settleMs2 = 100;
-  var tag = "keyturn-notice";
-  function createPanel(page, { texts: texts2, lang, dir }, contact, placement, clicks) {
+@media (prefers-reduced-motion:no-preference){.spin::before{animation:s 1s linear infinite}}
+@keyframes s{to{rotate:1turn}}`;
+  function createShadow(page, tag, more, lang, dir) {
     const { defaultView: win } = page;
     if (!win.customElements.get(tag)) win.customElements.define(tag, class extends win.HTMLElement {
     });
@@ -2801,17 +2606,52 @@ textarea{width:100%;height:6em;font:12px monospace;color:inherit;background:none
       made.append(...inner);
       return made;
     };
-    const button = (part, text, onclick) => make("button", `button ${part}`, { type: "button", onclick }, text);
-    const host = page.createElement(tag);
-    host.popover = "manual";
-    Object.assign(host, { lang, dir });
-    host.setAttribute("placement", placement);
+    const host = Object.assign(page.createElement(tag), { lang, dir });
     const root = host.attachShadow({ mode: "open" });
     const sheet = new win.CSSStyleSheet();
-    sheet.replaceSync(style2);
+    sheet.replaceSync(style + more);
     root.adoptedStyleSheets = [sheet];
-    const alert = make("div", "", { role: "alert" });
-    const status = make("div", "", { role: "status" });
+    return { host, root, make, alert: make("div", "", { role: "alert" }), status: make("div", "", { role: "status" }) };
+  }
+
+  // src/notice/style.ts
+  var style2 = `
+:host{position:fixed;inset-block:auto 16px;inset-inline:auto 16px;width:var(--keyturn-width,512px);max-width:calc(100vw - 32px);max-height:calc(100dvh - 32px);overflow:auto;z-index:2147483647;border-radius:var(--r);box-shadow:0 6px 28px #0004;--tone:var(--keyturn-warning,light-dark(#b25e00,#ffb95c))}
+:host([placement^=top]){inset-block:16px auto}
+:host([placement$=start]){inset-inline:16px auto}
+:host([placement$=center]){inset-inline:16px;margin:auto}
+[hidden]{display:none!important}
+section:not([data-view]){opacity:0}
+[data-view=success]{--tone:var(--keyturn-success,light-dark(#146c2e,#6dd58c))}
+[data-view=denied],[data-view=failed]{--tone:var(--danger)}
+h2{font-size:16px;padding-inline-end:28px}
+[data-view=success] h2{color:var(--tone)}
+.box{margin-top:12px;padding:8px 12px;border:1px solid var(--danger);border-radius:var(--r)}
+.box p{margin:0}
+kbd{font:.9em monospace;padding:1px 5px;border:var(--line);border-radius:4px;white-space:nowrap;unicode-bidi:isolate;direction:ltr}
+.row{display:flex;flex-wrap:wrap;gap:8px;margin:12px 0 4px;align-items:center}
+button{min-height:34px;padding:5px 12px;border:var(--line);border-radius:var(--r);cursor:pointer;color:inherit;background:none}
+button:hover{border-color:currentcolor}
+button:disabled{opacity:.65;cursor:default}
+.primary{color:var(--keyturn-on-accent,light-dark(#fff,#062e6f));background:var(--accent)}
+.x{position:absolute;top:10px;inset-inline-end:10px;width:34px;padding:0;border-color:#0000;font-size:20px;line-height:1}
+.link{border:0;padding:0;color:var(--accent)}
+[aria-expanded=true] span{display:inline-block;rotate:180deg}
+ul{padding-inline-start:20px}
+textarea{width:100%;height:6em;font:12px monospace;color:inherit;background:none}
+.sr{position:absolute;clip-path:inset(50%)}
+@media (prefers-reduced-motion:no-preference){[data-view]{animation:c .2s}}
+@keyframes c{0%{opacity:0;translate:0 8px}}
+@media (max-width:30rem){:host,:host([placement]){inset-inline:8px;width:auto;max-width:none}.actions button{flex:auto;min-height:44px}}
+@media print{:host{display:none}}`;
+
+  // src/notice/panel.ts
+  function createPanel(page, { texts: texts2, lang, dir }, contact, placement, clicks) {
+    const { defaultView: win } = page;
+    const { host, root, make, alert, status } = createShadow(page, "keyturn-notice", style2, lang, dir);
+    const button = (part, text, onclick) => make("button", `button ${part}`, { type: "button", onclick }, text);
+    host.popover = "manual";
+    host.setAttribute("placement", placement);
     const refresh = button("refresh", "", clicks.refresh);
     const hard = button("hard", texts2.hard, clicks.hard);
     const logout = button("logout", texts2.logout, clicks.logout ?? clicks.dismiss);
@@ -2897,7 +2737,7 @@ textarea{width:100%;height:6em;font:12px monospace;color:inherit;background:none
         home.addEventListener("close", () => host.isConnected && render(latest), { once: true });
       }
       if (close.isConnected) fill(state);
-      else setTimeout(() => host.isConnected && fill(latest), settleMs2);
+      else setTimeout(() => host.isConnected && fill(latest), settleMs);
     };
     return {
       render,
@@ -3140,6 +2980,155 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
     };
   }
 
+  // src/callbackview.ts
+  var style3 = `
+:host{display:flex;flex-direction:column;align-items:center;justify-content:center;padding:16px;min-height:12em;font-size:16px;color:var(--fg);background:var(--bg)}
+:host([whole]){position:fixed;inset:0;z-index:2147483646;overflow:auto}
+.spin{display:flex;align-items:center}
+.spin::before{width:24px;height:24px;border-width:3px;color:var(--accent)}
+[role=alert]{width:100%;max-width:480px}
+h1{font-size:20px}
+a{display:inline-block;margin-top:8px;padding:6px 0}`;
+  function createCallbackView(page, element) {
+    const { host, root, make, alert, status } = createShadow(page, "keyturn-callback", style3, "en", "ltr");
+    host.toggleAttribute("whole", !element);
+    root.append(status, alert);
+    (element ?? page.body ?? page.documentElement).append(host);
+    return {
+      busy: () => void setTimeout(() => {
+        if (alert.firstChild) return;
+        status.className = "spin";
+        status.textContent = "Signing you in...";
+      }, settleMs),
+      fail(detail, login) {
+        status.className = status.textContent = "";
+        alert.replaceChildren(make(
+          "section",
+          "panel",
+          {},
+          make("h1", "title", {}, "Authentication Error"),
+          make("p", "text", {}, detail),
+          make("a", "link", { href: login }, "Return to login")
+        ));
+      },
+      remove: () => host.remove()
+    };
+  }
+
+  // src/callback.ts
+  var none = "No authorization token received";
+  var readMs = 2e3;
+  var exchangeMs = 2e4;
+  function readArrival(search, tokenInUrl = false) {
+    const query = new URLSearchParams(search);
+    const get = (name3) => query.get(name3) ?? "";
+    const refresh = get("refresh") === "true";
+    const fail = (detail, hint2) => ({ refresh, what: "fail", detail, ...hint2 && { hint: hint2 } });
+    if (query.has("error")) {
+      if (refresh && wantsUser.test(get("error"))) return { refresh, what: "expired" };
+      return fail(`OAuth error: ${/^[\w.-]{1,64}$/.exec(get("error"))?.[0] ?? "unknown"}`);
+    }
+    if (query.has("code")) {
+      if (!get("state")) return fail("Missing state parameter");
+      const passed = new URLSearchParams(["code", "state", "iss"].filter((name3) => query.has(name3)).map((name3) => [name3, get(name3)]));
+      return { refresh, what: "exchange", query: `${passed}` };
+    }
+    if (!query.has("token")) return { refresh, what: "fetch" };
+    return tokenInUrl ? { refresh, what: "token", token: get("token") } : fail(none, "a token in the address is not taken: addresses end up in histories and logs; tokenInUrl: true of handleCallback takes it");
+  }
+  function handleCallback(keyturn, options = {}) {
+    const inside = insides().get(keyturn);
+    if (!inside) throw new TypeError("handle callback: this is no client: pass what createKeyturn returned, or window.keyturn");
+    if (inside.handling) return inside.handling;
+    const { core, vault, send, refreshUrl, settings, signIn } = inside;
+    const { scope: scope2, read: read2, write: write2, wall } = core;
+    const { origin, pathname, search } = scope2.location;
+    const log = (line) => inside.log(`[Callback] ${line}`);
+    const { element, delayMs = settings().callbackDelayMs, tokenInUrl, navigate = (path) => scope2.location.replace(path) } = options;
+    const arrival = readArrival(search, tokenInUrl);
+    let { refresh } = arrival;
+    scope2.history.replaceState(scope2.history.state, "", pathname + (refresh ? "?refresh=true" : ""));
+    const view2 = element === null ? null : createCallbackView(document, element);
+    const target = (used) => {
+      const { defaultReturnPath } = settings();
+      if (!refresh) return { path: defaultReturnPath, kept: false };
+      const routes = [signIn.callback(), signIn.address(false)];
+      const found = placeKeys.map((key2) => goodPlace(read2("sessionStorage", key2), origin, routes)).find(Boolean);
+      if (used) for (const key2 of placeKeys) write2("sessionStorage", key2, "");
+      return { path: found ?? defaultReturnPath, kept: !!found };
+    };
+    const exchange = async (query) => {
+      log("Exchanging code for token, calling /auth/callback...");
+      const askedAt = wall();
+      const login = vault.login();
+      const outcome2 = await core.within(exchangeMs, new AbortController().signal, async (signal) => {
+        const response = await send(new URL(`callback?${query}`, refreshUrl).href, {
+          credentials: "include",
+          cache: "no-store",
+          headers: { accept: "application/json" },
+          signal
+        });
+        log(`Response status: ${response.status}`);
+        if (!response.ok) throw new Error((await readProblem(response)).message || `Token exchange failed: ${response.status}`);
+        const body = await response.json();
+        refresh ||= body.refresh === true;
+        return granted(body);
+      });
+      if (vault.login() !== login) {
+        await keyturn.logout().catch(() => {
+        });
+        throw signedOut();
+      }
+      if (!outcome2.answer || !inside.arrive(outcome2.answer, askedAt, !refresh)) throw new Error(none);
+    };
+    const fetched = async (ended) => {
+      inside.arrive(null, 0, !refresh);
+      try {
+        await (refresh ? inside.refresh("signin") : keyturn.signedIn());
+      } catch (error) {
+        throw error instanceof KeyturnError && error.code === "session_ended" ? new Error(ended) : error;
+      }
+    };
+    const run = async () => {
+      if (arrival.what === "fail") {
+        if (arrival.hint) log(`JWT: ${arrival.hint}`);
+        throw new Error(arrival.detail);
+      }
+      if (arrival.what === "exchange") await exchange(arrival.query);
+      else if (arrival.what === "fetch") await fetched(none);
+      else if (arrival.what === "expired") await fetched(expired);
+      else if (!inside.arrive({ token: arrival.token, key: null, kid: null, ttlMs: null }, wall(), !refresh)) throw new Error(none);
+      if (delayMs) {
+        const s = delayMs / 1e3;
+        log(`Will redirect to ${target(false).path} in ${s} second${s === 1 ? "" : "s"} (or enable "Preserve log" in DevTools)`);
+        await core.pause(delayMs);
+      }
+      const { path, kept } = target(true);
+      log(!refresh ? "Normal login, redirecting to reports" : kept ? `Token refreshed, returning to: ${path}` : "Token refreshed, location lost, using default");
+      log(`Redirecting to ${path}`);
+      if (delayMs) log(`NOW redirecting to ${path}`);
+      navigate(path);
+      if (options.navigate) view2?.remove();
+      return path;
+    };
+    view2?.busy();
+    return inside.handling = run().catch(async (error) => {
+      const detail = plain(error?.message || error);
+      view2?.fail(detail, signIn.address(false));
+      if (detail !== expired) {
+        log(`JWT sign-in: ${detail}`);
+        return null;
+      }
+      inside.leave("login_required");
+      log("Silent refresh failed (OIDC session expired), redirecting to login");
+      await core.pause(readMs);
+      scope2.location.assign(signIn.address(false));
+      return null;
+    }).finally(() => {
+      inside.handling = void 0;
+    });
+  }
+
   // src/xhr.ts
   var mark2 = /* @__PURE__ */ Symbol.for("keyturn.xhr");
   var types2 = ["readystatechange", "loadstart", "progress", "load", "loadend", "error", "abort", "timeout"];
@@ -3364,9 +3353,9 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
   }
   function start(scope2) {
     const script = document.currentScript;
-    const tag2 = script ?? document.querySelector("meta[name=keyturn]");
+    const tag = script ?? document.querySelector("meta[name=keyturn]");
     const mark3 = /* @__PURE__ */ Symbol.for("keyturn.started");
-    if (!tag2 || mark3 in window) {
+    if (!tag || mark3 in window) {
       console.warn("🔄 keyturn: not started: one classic script tag a page, please");
       return;
     }
@@ -3391,8 +3380,9 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
       provider,
       audience,
       callbackDelay
-    } = tag2.dataset;
+    } = tag.dataset;
     const at = (written, usual2) => written ?? new URL(usual2, script?.src ?? document.baseURI).href;
+    const unsaved = watchUnsaved(document);
     const keyturn = createKeyturn({
       ring,
       origins,
@@ -3414,7 +3404,7 @@ Windows/Linux: Strg + Umschalt + R|Mac: Cmd + Umschalt + R|Safari: Cmd + Option 
         audience,
         callbackDelayMs: +(callbackDelay ?? NaN),
         // What a user has entered is not lost to a sign-in that they have not asked for.
-        onBeforeRedirect: signin === void 0 ? null : (({ any }) => ({ asked }) => asked || !any())(watchUnsaved(document))
+        onBeforeRedirect: ({ asked }) => asked || !unsaved.any()
       }
     }, scope2);
     Object.defineProperty(window, mark3, { value: true });

@@ -1,6 +1,7 @@
 import {
   mountNotice
-} from "./shared-I6FHREOQ.js";
+} from "./shared-FF7UBNFV.js";
+import "./shared-HINDIAVO.js";
 import "./shared-FPVI63QI.js";
 export {
   mountNotice

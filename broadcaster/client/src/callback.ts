@@ -66,11 +66,13 @@ export function readArrival(search: string, tokenInUrl = false): Arrival {
 /**
  * Ends a sign-in on the page that it comes back to (`basePath` + `callback`): takes code, state and other parameters off
  * the address at once, gets the token, and goes to the place that was left for a refresh, or to `defaultReturnPath`.
- * Resolves with the path, or with null where an error is shown; never rejects. Throws when keyturn is no client.
+ * Resolves with the path, or with null where an error is shown; never rejects. Called again meanwhile, it gives what is
+ * under way. Throws when keyturn is no client.
  */
 export function handleCallback(keyturn: Keyturn, options: CallbackOptions = {}): Promise<string | null> {
   const inside = insides().get(keyturn)
   if (!inside) throw new TypeError('handle callback: this is no client: pass what createKeyturn returned, or window.keyturn')
+  if (inside.handling) return inside.handling
   const { core, vault, send, refreshUrl, settings, signIn } = inside
   const { scope, read, write, wall } = core
   const { origin, pathname, search } = scope.location!
@@ -145,11 +147,13 @@ export function handleCallback(keyturn: Keyturn, options: CallbackOptions = {}):
     log(`Redirecting to ${path}`)
     if (delayMs) log(`NOW redirecting to ${path}`)
     navigate(path)
+    // The page stays, and another view comes.
+    if (options.navigate) view?.remove()
     return path
   }
 
   view?.busy()
-  return run().catch(async (error: unknown) => {
+  return (inside.handling = run().catch(async (error: unknown) => {
     const detail = plain((error as Error | null)?.message || error)
     view?.fail(detail, signIn.address(false))
     if (detail !== expired) {
@@ -162,5 +166,7 @@ export function handleCallback(keyturn: Keyturn, options: CallbackOptions = {}):
     await core.pause(readMs)
     scope.location!.assign(signIn.address(false))
     return null
-  })
+  }).finally(() => {
+    inside.handling = undefined
+  }))
 }

@@ -258,7 +258,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   const own = (): (() => any) | null => settings.refresh ?? settings.getToken
   const signIn = createSignIn(
     core, vault, guard, ring, loginUrl, () => settings, () => !!(options.manual || own() || atCallback()), log,
-    (trigger, error) => heard({ phase: 'failed', trigger, code: 'redirect_stuck' }, error),
+    (trigger) => heard({ phase: 'failed', trigger, code: 'redirect_stuck' }, new KeyturnError('refresh_failed', 'the page could not be left for the sign-in')),
   )
   const refresher = createRefresher(core, vault, guard, tabs, signIn, (hint, signal) => {
     const app = own()
@@ -403,7 +403,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
       if (answer.status === 400) answer = await ask(logoutUrl)
       const { ok, status } = answer
       if (status === 200 && settings.signIn !== 'off') {
-        const { logoutUrl: next } = await answer.json()
+        const { logoutUrl: next } = await answer.json().catch(() => ({}))
         if (/^https?:/.test(next) && !vault.held()) scope.location!.assign(next)
       }
       if (!ok) throw new KeyturnError('logout_failed', `log out: the server answered ${status}, the session may still live`)
@@ -437,7 +437,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
   })
 
   insides().set(keyturn, {
-    core, vault, send, refreshUrl, loginUrl, ring, log, count, report, refresh, signIn, arriving, leave,
+    core, vault, send, refreshUrl, ring, log, count, report, refresh, signIn, arriving, leave,
     arrive(answer, askedAt, anew) {
       arrived = true
       refresher.cancel()

@@ -13,8 +13,10 @@ const cookieSeconds = 300
 /** A note under this key of sessionStorage; where that takes nothing, in a cookie of this host for five minutes. It holds no secret. */
 export function createMark({ scope: { document }, read, write }: Core, key: string): Mark {
   const name = key.replaceAll(':', '-')
-  const cookie = (): string => {
+  /** The note's cookie, with set after it has been set to that. */
+  const cookie = (set?: string): string => {
     try {
+      if (set) document.cookie = `${name}=${set};path=/;samesite=strict`
       return new RegExp(`(?:^|; )${name}=([^;]*)`).exec(document.cookie!)?.[1] ?? ''
     } catch {
       // An opaque origin has no cookies, hence no sign-in.
@@ -24,12 +26,7 @@ export function createMark({ scope: { document }, read, write }: Core, key: stri
   return {
     read: () => read('sessionStorage', key) || cookie(),
     write(value) {
-      if (write('sessionStorage', key, value) && !cookie()) return
-      try {
-        document.cookie = `${name}=${value};max-age=${value ? cookieSeconds : 0};path=/;samesite=strict`
-      } catch {
-        // As above; this page's memory serves.
-      }
+      if (!write('sessionStorage', key, value) || cookie()) cookie(`${value};max-age=${value ? cookieSeconds : 0}`)
     },
   }
 }

@@ -61,9 +61,10 @@ export function createRedirector(
         core.write('sessionStorage', 'postLoginUrl', returnTo)
         log('[fetchWithAuth] Redirecting to refresh login flow')
       }
+      stay()
       error = new KeyturnError('redirecting', 'TOKEN_REFRESH_IN_PROGRESS')
       untimed = core.after(unloadMs, () => {
-        error = null
+        stay()
         stuck()
       })
       scope.location!.assign(url)

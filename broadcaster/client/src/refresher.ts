@@ -93,11 +93,11 @@ export function createRefresher(
       let got = await once()
       if (got.ended) {
         said = await signIn.frame(hold)
-        signal.throwIfAborted()
+        hold.throwIfAborted()
         askedAt = core.wall()
         if (said === 'ok') got = await once()
         // A provider that is down is waited for as the endpoint is: nobody is sent to it.
-        else if (/^(provider_unavailable|signin_busy)$/.test(said ?? '')) got = { code: said! }
+        else if (/(_unavailable|_busy|^server_error)$/.test(said ?? '')) got = { code: said! }
       }
       const taken = got.answer && !signal.aborted && vault.take(got.answer, askedAt, 'refresh')
       if (taken) tabs.share(taken)
@@ -111,7 +111,7 @@ export function createRefresher(
       if (news.code === code && news.phase === 'failed') takeBack?.()
       told(news, error)
       after?.()
-      throw thrown
+      throw thrown || error!
     }
 
     if (signIn.direct(trigger)) {

@@ -29,6 +29,9 @@ export interface Scope {
   /** Needed for sign-in only. */
   readonly location?: LocationLike
   readonly history?: { readonly state: unknown; replaceState(state: unknown, unused: string, url: string): void }
+  /** Another window than self where the page is in a frame. */
+  readonly top?: unknown
+  readonly self?: unknown
   /** Stops a navigation that is under way. */
   readonly stop?: () => void
   readonly addEventListener: Target['addEventListener']
@@ -51,6 +54,7 @@ export interface LocationLike {
 /** A frame within the page. */
 export interface FrameLike {
   readonly contentWindow: object | null
+  readonly style: { cssText: string }
   onload: ((event: any) => void) | null
   remove(): void
 }

@@ -27,7 +27,7 @@ export interface Standing {
   readonly visible: boolean
   /** What the hidden frame said: `ok` though the session is still over, `blocked`, a reason, or null when there was none. */
   readonly said: string | null
-  /** This tab has been sent to sign-in within the last five minutes. */
+  /** This tab has been sent to sign-in within the last five minutes, and nobody has asked for it now. */
   readonly recent: boolean
 }
 
@@ -52,7 +52,7 @@ export const wantsUser = /^((login|interaction|consent|account_selection)_requir
  */
 export function nextWay({ mode, trigger, known, visible, said, recent }: Standing): Way {
   if (mode === 'off' || !known) return Way.over
-  const refused = wantsUser.test(said ?? '')
+  const refused = wantsUser.test(said!)
   if (said && !refused && !/^(ok|blocked)$/.test(said)) return Way.mend
   const over = refused ? Way.refused : Way.over
   if (mode === 'silent') return over
@@ -63,10 +63,10 @@ export function nextWay({ mode, trigger, known, visible, said, recent }: Standin
 /** How a refresh ends whose session is over. */
 export interface Ending {
   readonly news: RefreshNews
-  /** For people; none when nothing has failed. */
+  /** For people, and for callers who are told nothing else; none when nothing has failed. */
   readonly error?: KeyturnError
   /** For callers. */
-  readonly thrown: KeyturnError
+  readonly thrown?: KeyturnError | false
   /** To be done once all of that is told. */
   readonly after?: () => unknown
 }
@@ -99,97 +99,100 @@ export const expired = 'Your authentication session has expired. Please log in a
 /** stuck hears that the page could not be left; off: sign-in is not this client's, or is just being handled. */
 export function createSignIn(
   core: Core, vault: Vault, guard: Guard, ring: string, loginUrl: string,
-  settings: () => Settings, off: () => boolean, log: (line: string) => void, stuck: (trigger: Trigger, error: KeyturnError) => void,
+  settings: () => Settings, off: () => boolean, log: (line: string) => void, stuck: (trigger: Trigger) => void,
 ): SignIn {
   const { scope, wall } = core
+  // When this tab has last been sent to sign-in for a session that was over.
   const sent = createMark(core, `keyturn:sent:${ring}`)
   const redirector = createRedirector(core, () => settings().onBeforeRedirect, log)
   let life = new AbortController()
   // The user whose session has ended here; one who wants a new token may be signed in anew.
   let ended: ReturnType<Vault['who']> = null
+  // The app has put off what a 403 needs; the user may ask for it.
+  let owed = false
 
-  const mode = (): SignInMode => (off() ? 'off' : settings().signIn)
+  const mode = (): SignInMode => {
+    const { signIn } = settings()
+    // A page in a frame is not left: sign-in pages refuse to be framed.
+    return off() || signIn === 'off' ? 'off' : scope.top === scope.self ? signIn : 'silent'
+  }
   const callback = (): string => `${scope.location!.origin}${settings().basePath}callback`
-  const address = (marker: boolean, more = {}): string => {
+  const address = (marker: boolean, more?: object | false | ''): string => {
     const { provider, audience } = settings()
     const who = vault.who() ?? ended
     const url = new URL(loginUrl)
-    const all = {
+    for (const [name, value] of Object.entries({
       // The provider and the audience that the user has now; the server remembers them as long as the session lives.
       provider: provider || ((marker && /^([\w-]+)\|/.exec(who?.sub ?? '')?.[1]) || ''),
       aud: audience || `${[(marker && who?.payload?.aud) || ''].flat()[0]}`,
       redirect_uri: callback() + (marker ? '?refresh=true' : ''),
       ...more,
-    }
-    for (const [name, value] of Object.entries(all)) url.searchParams.set(name, value)
+    })) url.searchParams.set(name, value)
     return url.href
   }
 
   /** Leaves the page; false when the app has said no. */
-  const leave = (reason: Redirect['reason'], trigger: Trigger, more = {}, signal = life.signal): Promise<boolean> => {
+  const leave = async (reason: Redirect['reason'], trigger: Trigger, more: object | false | '' | undefined, signal = life.signal): Promise<boolean> => {
     const { pathname, search, hash } = scope.location!
     const again = reason === 'refresh'
-    return redirector.go({
+    const gone = await redirector.go({
       reason, asked: wished(trigger), url: address(again, more),
       returnTo: again ? pathname + search + hash : settings().defaultReturnPath,
     }, signal, () => {
       // A 403 has not had its refresh.
       if (trigger === '403') guard.spend('')
-      stuck(trigger, new KeyturnError('refresh_failed', 'the page could not be left for the sign-in'))
+      stuck(trigger)
     })
+    owed = !gone && trigger === '403'
+    // The page runs on until it is gone. What a 403 has been refreshed for is noted by its claims.
+    if (gone && again && trigger !== '403') sent.write(`${wall()}`)
+    return gone
   }
 
   return {
     callback, address,
     leaving: redirector.leaving,
-    direct: (trigger) => trigger === '403' && mode() === 'redirect' && !!vault.who(),
+    direct: (trigger) => (trigger === '403' || (owed && trigger === 'manual')) && mode() === 'redirect' && !!vault.who(),
     frame: async (signal) => (/^(silent|auto)$/.test(mode()) && vault.who()
       ? askFrame(core, address(true, { prompt: 'none', mode: 'frame' }), signal) : null),
     async end(trigger, code, said, signal) {
       const visible = scope.document.visibilityState !== 'hidden'
       const known = !!(vault.who() || (ended && trigger === 'manual'))
-      const last = sent.read()
-      const age = wall() - +last
-      // What a 403 has been refreshed for is noted by its claims.
-      const recent = trigger !== '403' && age >= 0 && age < againMs
+      const recent = trigger !== '403' && !wished(trigger) && Math.abs(wall() - +sent.read()) < againMs
       const standing = { mode: mode(), trigger, known, visible, said, recent }
-      const fail = (reason: string, message: string): Ending => {
-        const error = new KeyturnError('refresh_failed', message)
-        return { news: { phase: 'failed', trigger, code: reason }, error, thrown: error }
-      }
+      const fail = (reason: string, message: string): Ending =>
+        ({ news: { phase: 'failed', trigger, code: reason }, error: new KeyturnError('refresh_failed', message) })
       const way = nextWay(standing)
       switch (way) {
         case Way.redirect:
-          sent.write(`${wall()}`)
-          if (await leave('refresh', trigger, said && wantsUser.test(said) ? { prompt: 'none' } : {}, signal)) {
+          if (await leave('refresh', trigger, wantsUser.test(said!) && { prompt: 'none' }, signal)) {
             return { news: { phase: 'redirecting', trigger }, thrown: redirector.leaving() ?? signedOut() }
           }
-          sent.write(last)
-          return fail('redirect_refused', 'the page has unsaved changes: refresh by hand to sign in again')
+          return fail('redirect_refused', 'the app keeps the page: refresh by hand')
         case Way.later:
-          return fail(code, 'the session is over: the next request signs in again')
+          return fail(code, 'the session is over: the next request signs in')
         case Way.mend:
           log(`JWT sign-in: the server answered ${said}. Fix: check provider and basePath, that its origins name ${scope.location!.origin}, and auth.providers there (keyturn check).`)
-          return fail(said!, `sign-in is set up wrongly: the server answered ${said}`)
+          return fail(said!, `sign-in: the server answered ${said}`)
         default: {
           const refused = way === Way.refused
-          const who = standing.mode === 'off' ? null : vault.who() ?? ended
-          const error = refused ? new KeyturnError('unauthorized', expired)
-            : new KeyturnError('session_ended', `the session is over (${code}): sign in again`)
+          const who = vault.who() ?? ended
           if (refused) log('[Callback] Silent refresh failed (OIDC session expired)')
           return {
             news: { phase: 'ended', trigger, code: refused ? said! : code },
-            error, thrown: refused ? new KeyturnError('unauthorized', 'UNAUTHORIZED') : error,
+            error: refused ? new KeyturnError('unauthorized', expired) : new KeyturnError('session_ended', `the session is over (${code}): sign in again`),
+            thrown: refused && new KeyturnError('unauthorized', 'UNAUTHORIZED'),
             after: () => (ended = who),
           }
         }
       }
     },
     async begin(prompt) {
-      await leave('login', 'signin', prompt ? { prompt } : {})
+      await leave('login', 'signin', prompt && { prompt })
     },
     cancel() {
       ended = null
+      owed = false
       redirector.stay()
       life.abort(signedOut())
       life = new AbortController()

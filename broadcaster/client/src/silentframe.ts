@@ -27,7 +27,9 @@ export async function askFrame({ scope, within, after }: Core, url: string, oute
         stop?.()
         stop = after(silentMs, blocked)
       }
-      Object.assign(frame, { hidden: true, title: 'keyturn', src: url })
+      Object.assign(frame, { title: 'keyturn', src: url })
+      // What the page says of its own frames must not show this one.
+      frame.style.cssText = 'display:none!important'
       ;(document.body ?? document.documentElement!).append(frame)
     }))
   } finally {

@@ -1,4 +1,3 @@
-import { handleCallback } from './callback'
 import { installCompat } from './compat'
 import { insides } from './inside'
 import { installFetch } from './install'
@@ -7,6 +6,8 @@ import type { Exposure, Manager } from './manager'
 import { createManager, expose } from './manager'
 import { mountNotice } from './notice'
 import { watchUnsaved } from './notice/unsaved'
+// Beside the notice, which it looks like: what is alike packs better together.
+import { handleCallback } from './callback'
 import type { Scope } from './scope'
 import type { Settings } from './settings'
 import { installXhr } from './xhr'
@@ -34,6 +35,7 @@ export function start(scope?: Scope): Manager | undefined {
   const { ring, origins, refresh, logout, stream, manual, debug, public: open, notice, console: shown, lang, config, contact,
     signin, login, base, home, provider, audience, callbackDelay } = tag.dataset
   const at = (written: string | undefined, usual: string): string => (written ?? new URL(usual, script?.src ?? document.baseURI).href)
+  const unsaved = watchUnsaved(document)
   const keyturn = createKeyturn({
     ring, origins,
     streamUrl: at(stream, '/v1/stream'),
@@ -48,7 +50,7 @@ export function start(scope?: Scope): Manager | undefined {
       signIn: signin as Settings['signIn'], basePath: base!, defaultReturnPath: home!, provider: provider!, audience: audience!,
       callbackDelayMs: +(callbackDelay ?? NaN),
       // What a user has entered is not lost to a sign-in that they have not asked for.
-      onBeforeRedirect: signin === undefined ? null : (({ any }) => ({ asked }) => asked || !any())(watchUnsaved(document)),
+      onBeforeRedirect: ({ asked }) => asked || !unsaved.any(),
     },
   }, scope)
   Object.defineProperty(window, mark, { value: true })

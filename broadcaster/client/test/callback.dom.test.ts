@@ -70,4 +70,16 @@ describe('the callback page', () => {
     expect([await ended, root().querySelector('p')!.textContent]).toEqual([null, 'Token exchange failed: the code was used before'])
     expect(root().querySelector('a')!.href).toBe('https://app.example.com/auth/login?provider=corp&aud=&redirect_uri=https%3A%2F%2Fapp.example.com%2Fui%2Fcallback')
   })
+
+  test('makes way for an app that routes by itself', async () => {
+    vi.useRealTimers()
+    vi.stubGlobal('document', document)
+    const world = new World()
+    const tab = world.browser().tab('https://app.example.com/ui/callback').start({ settings: { signIn: 'auto' } })
+    const paths: string[] = []
+    const ended = handleCallback(tab.keyturn, { navigate: (path) => paths.push(path) })
+    expect(document.querySelector('keyturn-callback')).not.toBeNull()
+    await world.run(1_000)
+    expect([await ended, paths, document.querySelector('keyturn-callback')]).toEqual(['/ui/reports', ['/ui/reports'], null])
+  })
 })

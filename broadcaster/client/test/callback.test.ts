@@ -273,6 +273,17 @@ describe('the callback page', () => {
     expect([await ended, paths, tab.address.gone, tab.keyturn.status().socket]).toEqual([place, [place], [], 'open'])
   })
 
+  test('that is handled twice at once, as frameworks do while one develops, is handled once', async () => {
+    const world = new World()
+    let asked = 0
+    world.server.callbackScript = () => (asked++, grant(world, { refresh: true }))
+    world.server.refreshScript = () => problem(401, 'session_missing')
+    const { tab, ended } = arrive('?code=c&state=s&refresh=true', { world, kept: { postLoginUrl: place } })
+    const twice = handleCallback(tab.keyturn, { element: null })
+    await world.run(2_000)
+    expect([await ended, await twice, asked, tab.address.gone.length, tab.calls.filter((call) => call.includes('logout'))]).toEqual([place, place, 1, 1, []])
+  })
+
   test('of no client throws', () => {
     expect(() => handleCallback({} as never, { element: null })).toThrow('this is no client')
   })

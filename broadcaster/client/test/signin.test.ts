@@ -80,7 +80,8 @@ describe('the hidden frame', () => {
     const call = fate(tab.api())
     await world.run(2_000)
     expect(await call).toBe(200)
-    expect(tab.frames.map(({ src, hidden, removed }) => [src, hidden, removed])).toEqual([[login('&prompt=none&mode=frame'), true, true]])
+    // Styles of the page for its own frames must not show this one.
+    expect(tab.frames.map(({ src, style, removed }) => [src, style.cssText, removed])).toEqual([[login('&prompt=none&mode=frame'), 'display:none!important', true]])
     expect([tab.address.gone, tab.refreshes, tab.keyturn.status().token?.key]).toEqual([[], 3, 'k2'])
     expect(told(tab)).toEqual([])
   })
@@ -203,7 +204,7 @@ describe('the hidden frame', () => {
     expect(await later).toBe(401)
   })
 
-  test.each(['provider_unavailable', 'signin_busy'])('that says %s is asked again, and the call goes through once the provider is back', async (error) => {
+  test.each(['provider_unavailable', 'signin_busy', 'claims_unavailable', 'temporarily_unavailable', 'server_error'])('that says %s is asked again, and the call goes through once the provider is back', async (error) => {
     const { world, tab } = await over('auto')
     tab.framed = (frame) => (tab.frames.length < 3 ? frame.says({ error }) : succeeds(frame))
     const call = fate(tab.api())
@@ -412,6 +413,95 @@ describe('the redirect', () => {
     expect(tab.address.gone).toHaveLength(2)
   })
 
+  test('that its user came back from is theirs to begin again', async () => {
+    const { world, tab } = await over('redirect')
+    const call = fate(tab.api())
+    await world.run(1_000)
+    await call
+    tab.fire('pageshow', { persisted: true })
+    const again = fate(tab.api())
+    await world.run(2_000)
+    expect(await again).toBe(401)
+    const click = tab.keyturn.refresh().catch((error: { code: string }) => error.code)
+    await world.run(2_000)
+    expect([await click, tab.address.gone]).toEqual(['redirecting', [login(), login()]])
+  })
+
+  test('for a 403 costs none of those for the end of a session', async () => {
+    const world = new World()
+    const tab = world.browser().tab(here).start({ settings: { signIn: 'redirect' } })
+    await world.run(1_000)
+    world.server.apiScript = ({ url }) => (url.endsWith('/admin') ? problem(403, 'role_missing') : null)
+    const call = fate(tab.api('/admin'))
+    await world.run(1_000)
+    const next = tab.load(place).start({ settings: { signIn: 'redirect' } })
+    await world.run(1_000)
+    end(world)
+    const later = fate(next.api())
+    await world.run(1_000)
+    expect([await call, await later, next.address.gone]).toEqual([gone, gone, [login()]])
+  })
+
+  test('that was stopped while the app saved its drafts costs the next one nothing', async () => {
+    const { world, tab } = await over('redirect', { onBeforeRedirect: () => new Promise(() => {}) })
+    const call = fate(tab.api())
+    await world.run(1_000)
+    const out = tab.keyturn.logout()
+    await world.run(1_000)
+    await out
+    await call
+    world.server.refreshScript = () => null
+    tab.browser.cookie = 'alice'
+    const next = tab.load(here).start({ settings: { signIn: 'redirect' } })
+    await world.run(1_000)
+    world.server.turn({ key: 'k3', kid: '2026-12-a' }, { keep: false, silent: true })
+    end(world, false)
+    const later = fate(next.api())
+    await world.run(1_000)
+    expect([await later, next.address.gone.length]).toEqual([gone, 1])
+  })
+
+  test('for a 403 that the app has put off is made when the user asks for it', async () => {
+    const world = new World()
+    const tab = world.browser().tab(here).start({ settings: { signIn: 'redirect', onBeforeRedirect: ({ asked }) => asked } })
+    await world.run(1_000)
+    world.server.apiScript = () => problem(403, 'role_missing')
+    const call = fate(tab.api())
+    await world.run(2_000)
+    expect([await call, tab.address.gone]).toEqual([403, []])
+    const click = tab.keyturn.refresh().catch((error: { code: string }) => error.code)
+    await world.run(2_000)
+    expect([await click, tab.address.gone]).toEqual(['redirecting', [login()]])
+  })
+
+  test('that a second one has overtaken is not missed later', async () => {
+    const { world, tab } = await over('redirect')
+    const call = fate(tab.api())
+    await world.run(1_000)
+    const signs = tab.keyturn.signIn()
+    await world.run(1_000)
+    await Promise.all([call, signs])
+    tab.fire('pageshow', { persisted: true })
+    const phases: string[] = []
+    tab.keyturn.on('refresh', ({ phase }) => phases.push(phase))
+    await world.run(30_000)
+    expect(phases).toEqual([])
+  })
+
+  test.each(['auto', 'redirect'] as const)('is not made in a frame of another page, whose user could not sign in there (%s)', async (signIn) => {
+    const world = new World()
+    const browser = world.browser()
+    const tab = browser.tab(here)
+    tab.within = true
+    tab.framed = (frame) => frame.says({ error: 'login_required' })
+    tab.start({ settings: { signIn } })
+    await world.run(1_000)
+    end(world)
+    const call = fate(tab.api())
+    await world.run(3_000)
+    expect([await call, tab.address.gone]).toEqual([['unauthorized', 'UNAUTHORIZED'], []])
+  })
+
   test('is stopped by a logout, which leaves nothing of it', async () => {
     covers('EDGE-02', 'CTX-09', 'SEC-07')
     const { world, tab } = await over('redirect')
@@ -603,6 +693,16 @@ describe('the logout', () => {
     await world.run(1_000)
     await done
     expect([tab.browser.cookie, tab.calls.filter((call) => call.endsWith('/auth/logout')).length]).toEqual([null, 2])
+  })
+
+  test('that is answered with a page is one, too', async () => {
+    const world = new World()
+    const tab = world.browser().open({ settings: { signIn: 'auto' } })
+    await world.run(1_000)
+    world.server.logoutScript = () => new Response('<p>Goodbye</p>')
+    const done = tab.keyturn.logout().then(() => 'out', (error: Error) => error)
+    await world.run(1_000)
+    expect([await done, tab.address.gone]).toEqual(['out', []])
   })
 
   test('of an app that signs in by itself is as ever', async () => {

@@ -119,7 +119,7 @@ describe('the script tag', () => {
     })
     const { window: odd } = load({ signin: 'on', base: 'app', home: '//evil.example', callbackDelay: 'long' })
     expect(odd.keyturn.getConfig()).toMatchObject({ signIn: 'off', basePath: '/ui/', defaultReturnPath: '/ui/reports', provider: '', audience: '', callbackDelayMs: 0 })
-    expect(load({}).window.keyturn.getConfig()).toMatchObject({ signIn: 'off', onBeforeRedirect: false })
+    expect(load({}).window.keyturn.getConfig()).toMatchObject({ signIn: 'off', onBeforeRedirect: true })
   })
 
   test.each<[string, object[], string[]]>([

@@ -246,7 +246,7 @@ export class FakeLocation {
 /** A hidden frame of a page. */
 export class FakeFrame {
   src = ''
-  hidden = false
+  readonly style = { cssText: '' }
   onload: ((event: any) => void) | null = null
   contentWindow: object | null = null
   removed = false
@@ -301,6 +301,8 @@ export class Tab {
   wireMs = 5
   hidden = false
   online = true
+  /** Another page shows this one in a frame. */
+  within = false
   /** A frozen page's timers and messages do not run. */
   frozen = false
   keyturn!: Keyturn
@@ -432,6 +434,8 @@ export class Tab {
         body: { append: (frame: FakeFrame) => frame.attached() },
       },
       location: tab.address,
+      self: tab,
+      top: tab.within ? {} : tab,
       history: { state: null, replaceState: (_state, _unused, url) => tab.address.show(url) },
       stop: () => void tab.stopped++,
       addEventListener: listen,

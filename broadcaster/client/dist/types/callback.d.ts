@@ -36,6 +36,7 @@ export declare function readArrival(search: string, tokenInUrl?: boolean): Arriv
 /**
  * Ends a sign-in on the page that it comes back to (`basePath` + `callback`): takes code, state and other parameters off
  * the address at once, gets the token, and goes to the place that was left for a refresh, or to `defaultReturnPath`.
- * Resolves with the path, or with null where an error is shown; never rejects. Throws when keyturn is no client.
+ * Resolves with the path, or with null where an error is shown; never rejects. Called again meanwhile, it gives what is
+ * under way. Throws when keyturn is no client.
  */
 export declare function handleCallback(keyturn: Keyturn, options?: CallbackOptions): Promise<string | null>;

@@ -15,7 +15,6 @@ export interface Inside {
     /** The page's own fetch. */
     readonly send: typeof fetch;
     readonly refreshUrl: string;
-    readonly loginUrl: string;
     readonly ring: string;
     readonly settings: () => Settings;
     readonly log: (line: string) => void;
@@ -30,6 +29,8 @@ export interface Inside {
      * which is then fetched. anew: it was an ordinary sign-in. False: the token can't be read.
      */
     readonly arrive: (answer: Answer | null, askedAt: number, anew: boolean) => boolean;
+    /** What becomes of the sign-in that is being ended on this page. */
+    handling?: Promise<string | null> | undefined;
     /** Whether the ring's state asks to replace the token in use. */
     readonly stale: () => boolean;
     /** Drops the token, and the memory of what a 403 has been refreshed for. */

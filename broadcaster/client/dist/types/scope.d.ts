@@ -41,6 +41,9 @@ export interface Scope {
         readonly state: unknown;
         replaceState(state: unknown, unused: string, url: string): void;
     };
+    /** Another window than self where the page is in a frame. */
+    readonly top?: unknown;
+    readonly self?: unknown;
     /** Stops a navigation that is under way. */
     readonly stop?: () => void;
     readonly addEventListener: Target['addEventListener'];
@@ -63,6 +66,9 @@ export interface LocationLike {
 /** A frame within the page. */
 export interface FrameLike {
     readonly contentWindow: object | null;
+    readonly style: {
+        cssText: string;
+    };
     onload: ((event: any) => void) | null;
     remove(): void;
 }

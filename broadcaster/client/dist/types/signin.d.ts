@@ -19,7 +19,7 @@ export interface Standing {
     readonly visible: boolean;
     /** What the hidden frame said: `ok` though the session is still over, `blocked`, a reason, or null when there was none. */
     readonly said: string | null;
-    /** This tab has been sent to sign-in within the last five minutes. */
+    /** This tab has been sent to sign-in within the last five minutes, and nobody has asked for it now. */
     readonly recent: boolean;
 }
 export declare const enum Way {
@@ -43,10 +43,10 @@ export declare function nextWay({ mode, trigger, known, visible, said, recent }:
 /** How a refresh ends whose session is over. */
 export interface Ending {
     readonly news: RefreshNews;
-    /** For people; none when nothing has failed. */
+    /** For people, and for callers who are told nothing else; none when nothing has failed. */
     readonly error?: KeyturnError;
     /** For callers. */
-    readonly thrown: KeyturnError;
+    readonly thrown?: KeyturnError | false;
     /** To be done once all of that is told. */
     readonly after?: () => unknown;
 }
@@ -71,4 +71,4 @@ export interface SignIn {
 /** What a user is told whom the provider wants to see. */
 export declare const expired = "Your authentication session has expired. Please log in again.";
 /** stuck hears that the page could not be left; off: sign-in is not this client's, or is just being handled. */
-export declare function createSignIn(core: Core, vault: Vault, guard: Guard, ring: string, loginUrl: string, settings: () => Settings, off: () => boolean, log: (line: string) => void, stuck: (trigger: Trigger, error: KeyturnError) => void): SignIn;
+export declare function createSignIn(core: Core, vault: Vault, guard: Guard, ring: string, loginUrl: string, settings: () => Settings, off: () => boolean, log: (line: string) => void, stuck: (trigger: Trigger) => void): SignIn;

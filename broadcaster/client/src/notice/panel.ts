@@ -1,3 +1,4 @@
+import { createShadow, settleMs } from '../shadow'
 import type { State } from './machine'
 import { view } from './machine'
 import { style } from './style'
@@ -28,38 +29,16 @@ export interface Panel {
   remove(): void
 }
 
-/** Screen readers announce what is put into a region that is there already; so long they need to notice the region, in ms. */
-const settleMs = 100
-
-const tag = 'keyturn-notice'
-
 /** Builds the notice. Text goes in as text alone, and looks come from a constructed sheet: a strict policy allows both. */
 export function createPanel(page: Document, { texts, lang, dir }: Wording, contact: Contact | null, placement: string, clicks: Clicks): Panel {
   const { defaultView: win } = page
-  // Pages may hide elements that nobody has defined.
-  if (!win!.customElements.get(tag)) win!.customElements.define(tag, class extends win!.HTMLElement {})
-  const make = <K extends keyof HTMLElementTagNameMap>(
-    name: K, part: string, props: Partial<HTMLElementTagNameMap[K]>, ...inner: (Node | string)[]
-  ): HTMLElementTagNameMap[K] => {
-    const made = Object.assign(page.createElement(name), props)
-    if (part) made.setAttribute('part', (made.className = part))
-    made.append(...inner)
-    return made
-  }
+  const { host, root, make, alert, status } = createShadow(page, 'keyturn-notice', style, lang, dir)
   const button = (part: string, text: string, onclick: () => void): HTMLButtonElement =>
     make('button', `button ${part}`, { type: 'button', onclick }, text)
 
-  const host = page.createElement(tag)
   host.popover = 'manual'
-  Object.assign(host, { lang, dir })
   host.setAttribute('placement', placement)
-  const root = host.attachShadow({ mode: 'open' })
-  const sheet = new win!.CSSStyleSheet()
-  sheet.replaceSync(style)
-  root.adoptedStyleSheets = [sheet]
 
-  const alert = make('div', '', { role: 'alert' })
-  const status = make('div', '', { role: 'status' })
   const refresh = button('refresh', '', clicks.refresh)
   const hard = button('hard', texts.hard, clicks.hard)
   const logout = button('logout', texts.logout, clicks.logout ?? clicks.dismiss)

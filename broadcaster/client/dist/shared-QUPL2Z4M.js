@@ -48,8 +48,9 @@ async function askApp(refresh) {
 var cookieSeconds = 300;
 function createMark({ scope: { document }, read, write }, key) {
   const name = key.replaceAll(":", "-");
-  const cookie = () => {
+  const cookie = (set) => {
     try {
+      if (set) document.cookie = `${name}=${set};path=/;samesite=strict`;
       return new RegExp(`(?:^|; )${name}=([^;]*)`).exec(document.cookie)?.[1] ?? "";
     } catch {
       return "";
@@ -58,11 +59,7 @@ function createMark({ scope: { document }, read, write }, key) {
   return {
     read: () => read("sessionStorage", key) || cookie(),
     write(value) {
-      if (write("sessionStorage", key, value) && !cookie()) return;
-      try {
-        document.cookie = `${name}=${value};max-age=${value ? cookieSeconds : 0};path=/;samesite=strict`;
-      } catch {
-      }
+      if (!write("sessionStorage", key, value) || cookie()) cookie(`${value};max-age=${value ? cookieSeconds : 0}`);
     }
   };
 }
@@ -175,10 +172,10 @@ function createRefresher(core, vault, guard, tabs, signIn, ask, told) {
       let got = await once();
       if (got.ended) {
         said = await signIn.frame(hold);
-        signal.throwIfAborted();
+        hold.throwIfAborted();
         askedAt = core.wall();
         if (said === "ok") got = await once();
-        else if (/^(provider_unavailable|signin_busy)$/.test(said ?? "")) got = { code: said };
+        else if (/(_unavailable|_busy|^server_error)$/.test(said ?? "")) got = { code: said };
       }
       const taken = got.answer && !signal.aborted && vault.take(got.answer, askedAt, "refresh");
       if (taken) tabs.share(taken);
@@ -189,7 +186,7 @@ function createRefresher(core, vault, guard, tabs, signIn, ask, told) {
       if (news.code === code && news.phase === "failed") takeBack?.();
       told(news, error);
       after?.();
-      throw thrown;
+      throw thrown || error;
     };
     if (signIn.direct(trigger)) {
       try {
@@ -321,9 +318,10 @@ function createRedirector(core, before, log) {
         core.write("sessionStorage", "postLoginUrl", returnTo);
         log("[fetchWithAuth] Redirecting to refresh login flow");
       }
+      stay();
       error = new KeyturnError("redirecting", "TOKEN_REFRESH_IN_PROGRESS");
       untimed = core.after(unloadMs, () => {
-        error = null;
+        stay();
         stuck();
       });
       scope.location.assign(url);
@@ -356,7 +354,8 @@ async function askFrame({ scope, within, after }, url, outer) {
         stop?.();
         stop = after(silentMs, blocked);
       };
-      Object.assign(frame, { hidden: true, title: "keyturn", src: url });
+      Object.assign(frame, { title: "keyturn", src: url });
+      frame.style.cssText = "display:none!important";
       (document.body ?? document.documentElement).append(frame);
     }));
   } finally {
@@ -370,7 +369,7 @@ async function askFrame({ scope, within, after }, url, outer) {
 var wantsUser = /^((login|interaction|consent|account_selection)_required|account_changed)$/;
 function nextWay({ mode, trigger, known, visible, said, recent }) {
   if (mode === "off" || !known) return 0 /* over */;
-  const refused = wantsUser.test(said ?? "");
+  const refused = wantsUser.test(said);
   if (said && !refused && !/^(ok|blocked)$/.test(said)) return 2 /* mend */;
   const over = refused ? 1 /* refused */ : 0 /* over */;
   if (mode === "silent") return over;
@@ -385,85 +384,84 @@ function createSignIn(core, vault, guard, ring, loginUrl, settings, off, log, st
   const redirector = createRedirector(core, () => settings().onBeforeRedirect, log);
   let life = new AbortController();
   let ended = null;
-  const mode = () => off() ? "off" : settings().signIn;
+  let owed = false;
+  const mode = () => {
+    const { signIn } = settings();
+    return off() || signIn === "off" ? "off" : scope.top === scope.self ? signIn : "silent";
+  };
   const callback = () => `${scope.location.origin}${settings().basePath}callback`;
-  const address = (marker, more = {}) => {
+  const address = (marker, more) => {
     const { provider, audience } = settings();
     const who = vault.who() ?? ended;
     const url = new URL(loginUrl);
-    const all = {
+    for (const [name, value] of Object.entries({
       // The provider and the audience that the user has now; the server remembers them as long as the session lives.
       provider: provider || (marker && /^([\w-]+)\|/.exec(who?.sub ?? "")?.[1] || ""),
       aud: audience || `${[marker && who?.payload?.aud || ""].flat()[0]}`,
       redirect_uri: callback() + (marker ? "?refresh=true" : ""),
       ...more
-    };
-    for (const [name, value] of Object.entries(all)) url.searchParams.set(name, value);
+    })) url.searchParams.set(name, value);
     return url.href;
   };
-  const leave = (reason, trigger, more = {}, signal = life.signal) => {
+  const leave = async (reason, trigger, more, signal = life.signal) => {
     const { pathname, search, hash } = scope.location;
     const again = reason === "refresh";
-    return redirector.go({
+    const gone = await redirector.go({
       reason,
       asked: wished(trigger),
       url: address(again, more),
       returnTo: again ? pathname + search + hash : settings().defaultReturnPath
     }, signal, () => {
       if (trigger === "403") guard.spend("");
-      stuck(trigger, new KeyturnError("refresh_failed", "the page could not be left for the sign-in"));
+      stuck(trigger);
     });
+    owed = !gone && trigger === "403";
+    if (gone && again && trigger !== "403") sent.write(`${wall()}`);
+    return gone;
   };
   return {
     callback,
     address,
     leaving: redirector.leaving,
-    direct: (trigger) => trigger === "403" && mode() === "redirect" && !!vault.who(),
+    direct: (trigger) => (trigger === "403" || owed && trigger === "manual") && mode() === "redirect" && !!vault.who(),
     frame: async (signal) => /^(silent|auto)$/.test(mode()) && vault.who() ? askFrame(core, address(true, { prompt: "none", mode: "frame" }), signal) : null,
     async end(trigger, code, said, signal) {
       const visible = scope.document.visibilityState !== "hidden";
       const known = !!(vault.who() || ended && trigger === "manual");
-      const last = sent.read();
-      const age = wall() - +last;
-      const recent = trigger !== "403" && age >= 0 && age < againMs;
+      const recent = trigger !== "403" && !wished(trigger) && Math.abs(wall() - +sent.read()) < againMs;
       const standing = { mode: mode(), trigger, known, visible, said, recent };
-      const fail = (reason, message) => {
-        const error = new KeyturnError("refresh_failed", message);
-        return { news: { phase: "failed", trigger, code: reason }, error, thrown: error };
-      };
+      const fail = (reason, message) => ({ news: { phase: "failed", trigger, code: reason }, error: new KeyturnError("refresh_failed", message) });
       const way = nextWay(standing);
       switch (way) {
         case 4 /* redirect */:
-          sent.write(`${wall()}`);
-          if (await leave("refresh", trigger, said && wantsUser.test(said) ? { prompt: "none" } : {}, signal)) {
+          if (await leave("refresh", trigger, wantsUser.test(said) && { prompt: "none" }, signal)) {
             return { news: { phase: "redirecting", trigger }, thrown: redirector.leaving() ?? signedOut() };
           }
-          sent.write(last);
-          return fail("redirect_refused", "the page has unsaved changes: refresh by hand to sign in again");
+          return fail("redirect_refused", "the app keeps the page: refresh by hand");
         case 3 /* later */:
-          return fail(code, "the session is over: the next request signs in again");
+          return fail(code, "the session is over: the next request signs in");
         case 2 /* mend */:
           log(`JWT sign-in: the server answered ${said}. Fix: check provider and basePath, that its origins name ${scope.location.origin}, and auth.providers there (keyturn check).`);
-          return fail(said, `sign-in is set up wrongly: the server answered ${said}`);
+          return fail(said, `sign-in: the server answered ${said}`);
         default: {
           const refused = way === 1 /* refused */;
-          const who = standing.mode === "off" ? null : vault.who() ?? ended;
-          const error = refused ? new KeyturnError("unauthorized", expired) : new KeyturnError("session_ended", `the session is over (${code}): sign in again`);
+          const who = vault.who() ?? ended;
           if (refused) log("[Callback] Silent refresh failed (OIDC session expired)");
           return {
             news: { phase: "ended", trigger, code: refused ? said : code },
-            error,
-            thrown: refused ? new KeyturnError("unauthorized", "UNAUTHORIZED") : error,
+            error: refused ? new KeyturnError("unauthorized", expired) : new KeyturnError("session_ended", `the session is over (${code}): sign in again`),
+            thrown: refused && new KeyturnError("unauthorized", "UNAUTHORIZED"),
             after: () => ended = who
           };
         }
       }
     },
     async begin(prompt) {
-      await leave("login", "signin", prompt ? { prompt } : {});
+      await leave("login", "signin", prompt && { prompt });
     },
     cancel() {
       ended = null;
+      owed = false;
       redirector.stay();
       life.abort(signedOut());
       life = new AbortController();

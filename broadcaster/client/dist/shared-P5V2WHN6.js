@@ -12,7 +12,7 @@ import {
   createSignIn,
   placeKeys,
   signedOut
-} from "./shared-A6S4A7WO.js";
+} from "./shared-QUPL2Z4M.js";
 import {
   createCore,
   jittered,
@@ -997,12 +997,13 @@ function createKeyturn(options = {}, scope = globalThis) {
     connection.dispatch(held || options.public ? 0 /* wanted */ : 1 /* unwanted */);
     if (login !== vault.login()) connection.dispatch(16 /* restart */);
     login = vault.login();
+    if (held && !guard.spentOn(held.claims.digest)) guard.spend("");
     if (held) connection.dispatch(6 /* token */);
     planner.token(true);
   });
-  const left = (code) => {
+  const left = (code, some = true) => {
     refresher.cancel();
-    signIn.cancel();
+    if (some) signIn.cancel();
     guard.spend("");
     for (const key of placeKeys) core.write("sessionStorage", key, "");
     if (code === "signed_out") happen({ what: "left" });
@@ -1011,7 +1012,7 @@ function createKeyturn(options = {}, scope = globalThis) {
   const leave = (code, shared = true) => {
     vault.forget(core.wall());
     if (shared) tabs.leave();
-    left(code);
+    left(code, shared);
   };
   const tabs = joinTabs(core, ring, vault, () => {
     count("adopted");
@@ -1059,7 +1060,7 @@ function createKeyturn(options = {}, scope = globalThis) {
     () => settings,
     () => !!(options.manual || own() || atCallback()),
     log,
-    (trigger, error) => heard({ phase: "failed", trigger, code: "redirect_stuck" }, error)
+    (trigger) => heard({ phase: "failed", trigger, code: "redirect_stuck" }, new KeyturnError("refresh_failed", "the page could not be left for the sign-in"))
   );
   const refresher = createRefresher(core, vault, guard, tabs, signIn, (hint2, signal) => {
     const app = own();
@@ -1200,7 +1201,7 @@ function createKeyturn(options = {}, scope = globalThis) {
       if (answer.status === 400) answer = await ask(logoutUrl);
       const { ok, status } = answer;
       if (status === 200 && settings.signIn !== "off") {
-        const { logoutUrl: next } = await answer.json();
+        const { logoutUrl: next } = await answer.json().catch(() => ({}));
         if (/^https?:/.test(next) && !vault.held()) scope.location.assign(next);
       }
       if (!ok) throw new KeyturnError("logout_failed", `log out: the server answered ${status}, the session may still live`);
@@ -1245,7 +1246,6 @@ function createKeyturn(options = {}, scope = globalThis) {
     vault,
     send,
     refreshUrl,
-    loginUrl,
     ring,
     log,
     count,

@@ -5,13 +5,17 @@ import {
   placeKeys,
   signedOut,
   wantsUser
-} from "./shared-A6S4A7WO.js";
+} from "./shared-QUPL2Z4M.js";
 import {
   readProblem
 } from "./shared-X6BDFIB5.js";
 import {
   KeyturnError
 } from "./shared-OMCUL2HY.js";
+import {
+  createShadow,
+  settleMs
+} from "./shared-HINDIAVO.js";
 import {
   insides
 } from "./shared-FJSELP7O.js";
@@ -21,55 +25,36 @@ import {
 
 // src/callbackview.ts
 var style = `
-:host{all:initial;display:flex;flex-direction:column;align-items:center;justify-content:center;box-sizing:border-box;padding:16px;min-height:12em;color-scheme:light dark;font:16px/1.5 var(--keyturn-font,system-ui,sans-serif);--bg:var(--keyturn-bg,light-dark(#fff,#1f2126));--fg:var(--keyturn-fg,light-dark(#1b1d22,#eceef2));--accent:var(--keyturn-accent,light-dark(#0b57d0,#a8c7fa));--danger:var(--keyturn-danger,light-dark(#b3261e,#ff9c93));color:var(--fg);background:var(--bg)}
+:host{display:flex;flex-direction:column;align-items:center;justify-content:center;padding:16px;min-height:12em;font-size:16px;color:var(--fg);background:var(--bg)}
 :host([whole]){position:fixed;inset:0;z-index:2147483646;overflow:auto}
-*{box-sizing:border-box;margin:0}
-[role=status]:not(:empty){display:flex;align-items:center;gap:12px}
-[role=status]:not(:empty)::before{content:"";flex:none;width:24px;height:24px;border:3px solid var(--accent);border-inline-end-color:#0000;border-radius:50%}
-section{max-width:480px;width:100%;padding:20px 24px;border:1px solid color-mix(in srgb,var(--fg) 25%,var(--bg));border-inline-start:5px solid var(--danger);border-radius:var(--keyturn-radius,8px);overflow-wrap:anywhere}
-h1{font-size:20px;font-weight:600}
-p{margin-block:8px 16px}
-a{display:inline-block;padding:6px 0;color:var(--accent)}
-:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
-@media (prefers-reduced-motion:no-preference){[role=status]:not(:empty)::before{animation:s 1s linear infinite}}
-@keyframes s{to{rotate:1turn}}
-@media (max-width:30rem){section{padding:16px}}`;
-var settleMs = 100;
+.spin{display:flex;align-items:center}
+.spin::before{width:24px;height:24px;border-width:3px;color:var(--accent)}
+[role=alert]{width:100%;max-width:480px}
+h1{font-size:20px}
+a{display:inline-block;margin-top:8px;padding:6px 0}`;
 function createCallbackView(page, element) {
-  const { defaultView: win } = page;
-  const tag = "keyturn-callback";
-  if (!win.customElements.get(tag)) win.customElements.define(tag, class extends win.HTMLElement {
-  });
-  const make = (name, props, ...inner) => {
-    const made = Object.assign(page.createElement(name), props);
-    made.append(...inner);
-    return made;
-  };
-  const host = page.createElement(tag);
-  Object.assign(host, { lang: "en", dir: "ltr" });
+  const { host, root, make, alert, status } = createShadow(page, "keyturn-callback", style, "en", "ltr");
   host.toggleAttribute("whole", !element);
-  const root = host.attachShadow({ mode: "open" });
-  const sheet = new win.CSSStyleSheet();
-  sheet.replaceSync(style);
-  root.adoptedStyleSheets = [sheet];
-  const status = make("div", { role: "status" });
-  const alert = make("div", { role: "alert" });
   root.append(status, alert);
   (element ?? page.body ?? page.documentElement).append(host);
   return {
     busy: () => void setTimeout(() => {
-      if (!alert.firstChild) status.textContent = "Signing you in...";
+      if (alert.firstChild) return;
+      status.className = "spin";
+      status.textContent = "Signing you in...";
     }, settleMs),
     fail(detail, login) {
-      status.textContent = "";
+      status.className = status.textContent = "";
       alert.replaceChildren(make(
         "section",
+        "panel",
         {},
-        make("h1", {}, "Authentication Error"),
-        make("p", {}, detail),
-        make("a", { href: login }, "Return to login")
+        make("h1", "title", {}, "Authentication Error"),
+        make("p", "text", {}, detail),
+        make("a", "link", { href: login }, "Return to login")
       ));
-    }
+    },
+    remove: () => host.remove()
   };
 }
 
@@ -97,6 +82,7 @@ function readArrival(search, tokenInUrl = false) {
 function handleCallback(keyturn, options = {}) {
   const inside = insides().get(keyturn);
   if (!inside) throw new TypeError("handle callback: this is no client: pass what createKeyturn returned, or window.keyturn");
+  if (inside.handling) return inside.handling;
   const { core, vault, send, refreshUrl, settings, signIn } = inside;
   const { scope, read, write, wall } = core;
   const { origin, pathname, search } = scope.location;
@@ -165,10 +151,11 @@ function handleCallback(keyturn, options = {}) {
     log(`Redirecting to ${path}`);
     if (delayMs) log(`NOW redirecting to ${path}`);
     navigate(path);
+    if (options.navigate) view?.remove();
     return path;
   };
   view?.busy();
-  return run().catch(async (error) => {
+  return inside.handling = run().catch(async (error) => {
     const detail = plain(error?.message || error);
     view?.fail(detail, signIn.address(false));
     if (detail !== expired) {
@@ -180,6 +167,8 @@ function handleCallback(keyturn, options = {}) {
     await core.pause(readMs);
     scope.location.assign(signIn.address(false));
     return null;
+  }).finally(() => {
+    inside.handling = void 0;
   });
 }
 
