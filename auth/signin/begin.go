@@ -28,7 +28,12 @@ var prompts = []string{"", "none", "login", "select_account"}
 // authorization code flow and PKCE (RFC 6749 §4.1, RFC 7636).
 func (s *Service) begin(w http.ResponseWriter, r *http.Request) {
 	if len(s.providers) == 0 {
-		s.refuseSignin(w, r, way{json: wantsJSON(r)}, noProvider())
+		to := way{json: wantsJSON(r)}
+		// A hidden frame that hears nothing counts as blocked, and the page would be left in vain.
+		if in, e := s.readAsked(r); e == nil && in.framed {
+			to = in.to
+		}
+		s.refuseSignin(w, r, to, noProvider())
 		return
 	}
 	in, e := s.readAsked(r)

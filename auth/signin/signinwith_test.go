@@ -75,6 +75,10 @@ func TestTheProviderIsTheOneNamedThenTheSessionsThenTheTokensThenTheFirst(t *tes
 	none := newBrowser(t, s.replica(nil))
 	want(t, "none", none.do("GET", "/auth/login?provider=x"), 503, CodeProviderMissing)
 	want(t, "none, callback", none.do("GET", "/auth/callback?code=x&state=y"), 503, CodeProviderMissing)
+	framed := newBrowser(t, s.signs(nil, nil)).do("GET", "/auth/login?"+returning(page, "prompt", "none", "mode", "frame").Encode(), navigates)
+	if !strings.Contains(framed.body, CodeProviderMissing) || !strings.Contains(framed.body, "postMessage") {
+		t.Errorf("a hidden frame hears %d %s", framed.status, framed.body)
+	}
 }
 
 func TestAProviderThatIsDownIsAskedAgain(t *testing.T) {
