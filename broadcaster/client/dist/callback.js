@@ -1,7 +1,7 @@
 import {
   handleCallback,
   readArrival
-} from "./shared-2O4VEQPX.js";
+} from "./shared-CWIO5N6V.js";
 import "./shared-QUPL2Z4M.js";
 import "./shared-X6BDFIB5.js";
 import "./shared-OMCUL2HY.js";

@@ -3050,12 +3050,12 @@ a{display:inline-block;margin-top:8px;padding:6px 0}`;
     scope2.history.replaceState(scope2.history.state, "", pathname + (refresh ? "?refresh=true" : ""));
     const view2 = element === null ? null : createCallbackView(document, element);
     const target = (used) => {
-      const { defaultReturnPath } = settings();
-      if (!refresh) return { path: defaultReturnPath, kept: false };
-      const routes = [signIn.callback(), signIn.address(false)];
-      const found = placeKeys.map((key2) => goodPlace(read2("sessionStorage", key2), origin, routes)).find(Boolean);
+      const good2 = (place2) => goodPlace(place2, origin, [signIn.callback(), signIn.address(false)]);
+      const usual2 = good2(settings().defaultReturnPath) ?? "/";
+      if (!refresh) return { path: usual2, kept: false };
+      const found = placeKeys.map((key2) => good2(read2("sessionStorage", key2))).find(Boolean);
       if (used) for (const key2 of placeKeys) write2("sessionStorage", key2, "");
-      return { path: found ?? defaultReturnPath, kept: !!found };
+      return { path: found ?? usual2, kept: !!found };
     };
     const exchange = async (query) => {
       log("Exchanging code for token, calling /auth/callback...");

@@ -86,12 +86,12 @@ export function handleCallback(keyturn: Keyturn, options: CallbackOptions = {}):
 
   /** Where it leads now; used: the kept place has done its duty. */
   const target = (used: boolean): { path: string; kept: boolean } => {
-    const { defaultReturnPath } = settings()
-    if (!refresh) return { path: defaultReturnPath, kept: false }
-    const routes = [signIn.callback(), signIn.address(false)]
-    const found = placeKeys.map((key) => goodPlace(read('sessionStorage', key), origin, routes)).find(Boolean)
+    const good = (place: string): string | null => goodPlace(place, origin, [signIn.callback(), signIn.address(false)])
+    const usual = good(settings().defaultReturnPath) ?? '/'
+    if (!refresh) return { path: usual, kept: false }
+    const found = placeKeys.map((key) => good(read('sessionStorage', key))).find(Boolean)
     if (used) for (const key of placeKeys) write('sessionStorage', key, '')
-    return { path: found ?? defaultReturnPath, kept: !!found }
+    return { path: found ?? usual, kept: !!found }
   }
 
   const exchange = async (query: string): Promise<void> => {

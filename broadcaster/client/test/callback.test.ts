@@ -117,6 +117,13 @@ describe('the callback page', () => {
     expect(tab.session.getItem('postLoginUrl')).toBe(place)
   })
 
+  test('leads nowhere in a circle: a default page that is the callback itself gives way to the root', async () => {
+    covers('CTX-05')
+    const { world, ended } = arrive('', { options: { settings: { defaultReturnPath: '/ui/callback' } } })
+    await world.run(1_000)
+    expect(await ended).toBe('/')
+  })
+
   test('exchanges a code, with state and issuer as they came, and takes them off the address at once', async () => {
     covers('OAU-07', 'OAU-08', 'LOG-14')
     const world = new World()

@@ -93,12 +93,12 @@ function handleCallback(keyturn, options = {}) {
   scope.history.replaceState(scope.history.state, "", pathname + (refresh ? "?refresh=true" : ""));
   const view = element === null ? null : createCallbackView(document, element);
   const target = (used) => {
-    const { defaultReturnPath } = settings();
-    if (!refresh) return { path: defaultReturnPath, kept: false };
-    const routes = [signIn.callback(), signIn.address(false)];
-    const found = placeKeys.map((key) => goodPlace(read("sessionStorage", key), origin, routes)).find(Boolean);
+    const good = (place) => goodPlace(place, origin, [signIn.callback(), signIn.address(false)]);
+    const usual = good(settings().defaultReturnPath) ?? "/";
+    if (!refresh) return { path: usual, kept: false };
+    const found = placeKeys.map((key) => good(read("sessionStorage", key))).find(Boolean);
     if (used) for (const key of placeKeys) write("sessionStorage", key, "");
-    return { path: found ?? defaultReturnPath, kept: !!found };
+    return { path: found ?? usual, kept: !!found };
   };
   const exchange = async (query) => {
     log("Exchanging code for token, calling /auth/callback...");
