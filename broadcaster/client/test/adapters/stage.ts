@@ -7,7 +7,7 @@ import { makeToken } from '../server'
 import type { Tab } from '../world'
 import { World } from '../world'
 
-/** What a provider answers, written down after its public documentation; `$access` and the like stand for tokens. */
+/** What a provider answers, written down in the form that its library reads; `$access` and the like stand for tokens. */
 interface Recorded {
   /** Path of the token endpoint. */
   readonly token: string
