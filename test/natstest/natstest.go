@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/keyturn/keyturn/watcher/natslog"
 	"github.com/keyturn/keyturn/watcher/natslog/embedded"
@@ -42,7 +43,25 @@ func StartIn(t testing.TB, dir string) *Server {
 	s := &Server{dir: dir}
 	s.Start(t)
 	t.Cleanup(func() { s.Stop(t) })
+	s.keepAStream(t)
 	return s
+}
+
+// keepAStream makes a stream that no test touches. A server that loses its last
+// one removes the folder of streams in the background, and a stream made in
+// that moment fails with "error creating store for stream" (nats-server 2.15.2);
+// a keyturn in use never has a single stream.
+func (s *Server) keepAStream(t testing.TB) {
+	t.Helper()
+	js, err := jetstream.New(s.Conn(t))
+	if err != nil {
+		t.Fatalf("natstest: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if _, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: "BYSTANDER", Subjects: []string{"natstest.bystander"}}); err != nil {
+		t.Fatalf("natstest: make a stream that stays: %v", err)
+	}
 }
 
 // Dir returns the data directory. Copy or change it only while the server is stopped.
