@@ -168,7 +168,7 @@ func TestAnIdleConnectionHoldsNoCookie(t *testing.T) {
 		ho.rings["payments"].visit(func(s *session) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if s.cookie != nil {
+			if s.handed != nil {
 				n++
 			}
 		})

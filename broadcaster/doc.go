@@ -2,11 +2,12 @@
 // ring is current, and counts who has moved to it.
 //
 // A [Hub] serves the protocol keyturn.v1, written down in PROTOCOL.md, over
-// WebSockets. [Hub.Apply] takes a new [rotation.State]; the hub encodes one
-// frame for it and writes the same bytes to every connection of the ring, and
-// again to each connection once every beacon (25 s), so that a lost push
-// heals. A client's first frame carries its token; [Hub.Census] counts the
-// connections by the key that verified them.
+// WebSockets, and as server-sent events to those whose proxy lets none through.
+// [Hub.Apply] takes a new [rotation.State]; the hub encodes one frame for it and
+// writes the same bytes to every connection of the ring, and again to each
+// connection once every beacon (25 s), so that a lost push heals. A client's
+// first frame carries its token; [Hub.Census] counts the connections by the key
+// that verified them.
 //
 // Promise: a slow or dead peer never delays another one; each connection owes
 // its peer at most one state, the newest. No connection outlives its token by
@@ -18,6 +19,7 @@
 // only the newer one may be seen, which is all a client needs.
 //
 // Goroutines: [Hub.Run] owns them all, those that read connections included;
-// when it returns, all have ended. http.Server.Shutdown neither closes nor
+// when it returns, all have ended. Events stay in the handler of their request,
+// which returns as soon as their session has ended. http.Server.Shutdown neither closes nor
 // waits for upgraded connections: call [Hub.Drain], then end Run.
 package broadcaster

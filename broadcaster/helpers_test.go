@@ -255,6 +255,7 @@ type client struct {
 	frames chan map[string]any
 	closed chan *websocket.CloseError // receives once; code 1006 for a lost connection
 	done   chan struct{}              // the reader has ended
+	hangUp func()                     // of a stream of events
 }
 
 type dialOption struct {
@@ -356,6 +357,26 @@ func (c *client) next(kind string) map[string]any {
 		c.t.Fatalf("got close %d %q, want a frame of type %q", ce.Code, ce.Text, kind)
 	case <-timer.C:
 		c.t.Fatalf("no frame in %s, want one of type %q", c.wait, kind)
+	}
+	return nil
+}
+
+// frame returns the next frame, of whatever type.
+func (c *client) frame() map[string]any {
+	c.t.Helper()
+	timer := time.NewTimer(c.wait)
+	defer timer.Stop()
+	select {
+	case f := <-c.frames:
+		return f
+	case <-c.done:
+	case <-timer.C:
+	}
+	select {
+	case f := <-c.frames:
+		return f
+	default:
+		c.t.Fatal("no frame came")
 	}
 	return nil
 }

@@ -225,7 +225,8 @@ func FuzzFrames(f *testing.F) {
 		}
 		s := &session{Conn: conn, ring: hub.rings["payments"], id: newID()}
 		ws := gorillaServer(s)
-		hub.start(s, ws)
+		hub.start(s)
+		go hub.read(s, ws)
 		ho.stop()
 		if n := hub.Connections("payments"); n != 0 {
 			t.Errorf("got %d connections after the end, want 0", n)

@@ -252,8 +252,8 @@ func (h *Hub) refuseNew() {
 	h.stopping = true
 }
 
-// start begins a session after its handshake.
-func (h *Hub) start(s *session, in socket) {
+// start begins a session after its handshake; whoever starts it reads from then on.
+func (h *Hub) start(s *session) {
 	r := s.ring
 	s.fd = descriptor(s.Conn)
 	s.open = true
@@ -272,7 +272,6 @@ func (h *Hub) start(s *session, in socket) {
 		s.mu.Unlock()
 	}
 	h.note()
-	go h.read(s, in)
 	if h.closing.Load() { // closeAll may have missed this session
 		s.close(closeServiceRestart, nil)
 	}

@@ -10,6 +10,7 @@ import (
 // codes, codes of refusals.
 type metrics struct {
 	upgrades *prometheus.CounterVec // ring
+	events   *prometheus.CounterVec // ring
 	welcomes *prometheus.CounterVec // ring
 	refusals *prometheus.CounterVec // ring, code: of error frames
 	closes   *prometheus.CounterVec // ring, reason: names of close codes, by_client
@@ -27,6 +28,7 @@ func newMetrics(h *Hub, reg prometheus.Registerer) (*metrics, error) {
 	}
 	m := &metrics{
 		upgrades: counter("upgrades_total", "Connections made.", "ring"),
+		events:   counter("event_streams_total", "Connections made as server-sent events, by clients that got no WebSocket.", "ring"),
 		welcomes: counter("welcomes_total", "Tokens accepted.", "ring"),
 		refusals: counter("refusals_total", "Error frames sent, by their code.", "ring", "code"),
 		closes:   counter("closes_total", "Close frames sent, by their reason.", "ring", "reason"),
@@ -45,7 +47,7 @@ func newMetrics(h *Hub, reg prometheus.Registerer) (*metrics, error) {
 	if reg == nil {
 		return m, nil
 	}
-	all := []prometheus.Collector{m.upgrades, m.welcomes, m.refusals, m.closes, m.refused, m.slow, m.claims, m.pushes}
+	all := []prometheus.Collector{m.upgrades, m.events, m.welcomes, m.refusals, m.closes, m.refused, m.slow, m.claims, m.pushes}
 	for name, r := range h.rings {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: "keyturn", Subsystem: "hub", Name: "connections",

@@ -56,6 +56,18 @@ func (o origins) allows(r *http.Request) bool {
 	return len(values) == 1 && o.has(values[0])
 }
 
+// share lets a page of a listed origin read the answer (Fetch §3.2), and
+// reports whether there is one.
+func (o origins) share(w http.ResponseWriter, r *http.Request) bool {
+	w.Header().Add("Vary", "Origin")
+	values := r.Header.Values("Origin")
+	if len(values) != 1 || !o.has(values[0]) {
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Origin", values[0])
+	return true
+}
+
 func (o origins) has(origin string) bool {
 	_, ok := o[origin]
 	return ok

@@ -17,7 +17,7 @@ type problem struct {
 
 var (
 	problemOrigin      = &problem{http.StatusForbidden, "origin_refused", "pages of this origin may not connect: name it in origins", 0}
-	problemNoUpgrade   = &problem{http.StatusUpgradeRequired, "upgrade_required", "this address speaks WebSocket only", 0}
+	problemNoUpgrade   = &problem{http.StatusUpgradeRequired, "upgrade_required", "this address speaks WebSocket, and server-sent events to whoever sends Accept: text/event-stream", 0}
 	problemSubprotocol = &problem{http.StatusBadRequest, "subprotocol_unsupported", "none of the offered subprotocols is known: offer " + Subprotocol, 0}
 	problemHandshake   = &problem{http.StatusBadRequest, "handshake_invalid", "the request is not a WebSocket handshake of version 13", 0}
 	problemMethod      = &problem{http.StatusMethodNotAllowed, "method_not_allowed", "use GET", 0}

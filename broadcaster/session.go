@@ -31,7 +31,7 @@ type session struct {
 	rev   int64    // of the newest state it was sent
 	who   identity // whom its token speaks for
 
-	cookie *string // the token that came with its handshake, until it is presented; nil: none
+	handed *string // the token that came with its handshake, until it is presented; nil: none
 
 	frames    bucket
 	authFrom  uint32 // when the present minute of auths began, seconds of the hub's clock

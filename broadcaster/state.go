@@ -13,9 +13,7 @@ import (
 func (h *Hub) StateHandler() http.Handler { return http.HandlerFunc(h.serveState) }
 
 func (h *Hub) serveState(w http.ResponseWriter, r *http.Request) {
-	w.Header().Add("Vary", "Origin")
-	if o := r.Header.Values("Origin"); len(o) == 1 && h.origins.has(o[0]) {
-		w.Header().Set("Access-Control-Allow-Origin", o[0])
+	if h.origins.share(w, r) {
 		w.Header().Set("Access-Control-Expose-Headers", "ETag, Retry-After")
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
