@@ -1,6 +1,6 @@
 import {
   createKeyturn
-} from "./shared-P5V2WHN6.js";
+} from "./shared-C74NCYHF.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";

@@ -1499,6 +1499,65 @@
     };
   }
 
+  // src/eventstream.ts
+  var longest3 = 131072;
+  function createEventStreams(core, send, url) {
+    let streams = 0;
+    let release;
+    const locked = (signal) => new Promise((taken, refused) => {
+      if (release) taken();
+      else core.scope.navigator.locks.request(`keyturn:${url}`, { ifAvailable: true }, (lock) => {
+        if (!lock || signal.aborted) return refused();
+        taken();
+        return new Promise((free) => release = free);
+      }).catch(refused);
+    });
+    return (token) => {
+      const life = new AbortController();
+      const { signal } = life;
+      const read2 = async () => {
+        await locked(signal);
+        const { status, body } = await send(url, {
+          headers: { accept: "text/event-stream", ...token && { authorization: `Bearer ${token}` } },
+          redirect: "error",
+          credentials: "include",
+          cache: "no-store",
+          signal
+        });
+        if (status !== 200) return void 0;
+        socket.onopen({});
+        const reader = body.getReader();
+        const decoder = new TextDecoder();
+        for (let text = ""; ; ) {
+          const { done, value } = await reader.read();
+          text += decoder.decode(value, { stream: true });
+          if (done || text.length > longest3) return void 0;
+          const lines = text.split("\n");
+          text = lines.pop();
+          for (const line of lines) {
+            if (!line.startsWith("data:")) continue;
+            const data = line.slice(5);
+            const { type, code } = parseObject(data) ?? {};
+            if (type === "close") return code;
+            socket.onmessage({ data });
+          }
+        }
+      };
+      const end = (code) => {
+        if (signal.aborted) return;
+        life.abort();
+        if (!--streams) release = release?.();
+        if (code) socket.onclose({ code });
+      };
+      const socket = { onopen: null, onmessage: null, onclose: null, send() {
+      }, close: () => end() };
+      streams++;
+      read2().catch(() => {
+      }).then((code) => end(Number(code) || 1006));
+      return socket;
+    };
+  }
+
   // src/frames.ts
   var name2 = { key: "text", kid: "text" };
   var shapes = {
@@ -1540,9 +1599,11 @@
     let model = { ...initial, offline: !core.scope.navigator.onLine };
     let lastPresented = 0;
     let lastError = "";
+    let barred = 0;
     const wires = /* @__PURE__ */ new Map();
     const timers = [];
     const queue = [];
+    const stream = createEventStreams(core, p.send, url.replace("ws", "http"));
     const send = (id, frame) => {
       try {
         wires.get(id).socket.send(JSON.stringify(frame));
@@ -1552,29 +1613,36 @@
       }
     };
     const present = (id) => {
-      const held = p.held();
       const wire = wires.get(id);
-      if (!held || !wire) return false;
+      const held = wire && p.held(wire.events);
+      if (!held) return false;
       const { generation, token } = held;
       if (wire.last === generation) return true;
-      if (!token && wire.born !== generation) dispatch(7 /* outgrown */, id);
+      if ((!token || wire.events) && wire.born !== generation) dispatch(7 /* outgrown */, id);
       else if (send(id, { type: "auth", token: token || void 0 })) wire.presented.push(wire.last = lastPresented = generation);
       return true;
     };
     const open = (id) => {
+      const events = barred > 1 && barred % 2 === 0;
       const closed = ({ code }) => {
         wires.delete(id);
         dispatch(4 /* closed */, id, code);
-        if (!model.main && (p.held()?.generation ?? 0) > lastPresented) dispatch(6 /* token */);
+        if (!model.main && (p.held(false)?.generation ?? 0) > lastPresented) dispatch(6 /* token */);
       };
+      barred++;
       try {
-        const socket = new core.scope.WebSocket(url, [subprotocol]);
-        const wire = { socket, born: p.held()?.generation ?? 0, presented: [], last: 0 };
+        const held = p.held(events);
+        const socket = events ? stream(held?.token) : new core.scope.WebSocket(url, [subprotocol]);
+        const wire = { socket, events, born: held?.generation ?? 0, presented: [], last: 0 };
         wires.set(id, wire);
-        socket.onopen = () => dispatch(2 /* opened */, id, present(id));
+        socket.onopen = () => {
+          if (events) barred = 1;
+          dispatch(2 /* opened */, id, present(id));
+        };
         socket.onclose = closed;
         socket.onmessage = ({ data }) => {
           if (!wires.has(id)) return;
+          if (!events) barred = 0;
           const frame = decodeFrame(data);
           if (frame?.type === "error") lastError = frame.code;
           dispatch(3 /* frame */, id, frame);
@@ -1591,15 +1659,18 @@
         wires.delete(id);
         wire?.socket.close(1e3);
       } else if (act === 2 /* auth */) present(id);
-      else if (act === 3 /* ping */) send(id, { type: "ping" });
-      else if (act === 5 /* refresh */) p.refused(lastPresented, lastError);
+      else if (act === 3 /* ping */) {
+        if (!wires.get(id)?.events) return void send(id, { type: "ping" });
+        barred = 2;
+        dispatch(7 /* outgrown */, id);
+      } else if (act === 5 /* refresh */) p.refused(lastPresented, lastError);
       else {
         timers[id]?.();
         timers[id] = ms === null ? void 0 : core.after(ms, () => dispatch(5 /* timer */, id));
       }
     };
     const dispatch = (...event) => {
-      if (url === null || queue.push(event) > 1) return;
+      if (!url || queue.push(event) > 1) return;
       for (let next2 = queue[0]; next2; next2 = queue[0]) {
         const before = stateOf(model);
         const [reached, effects] = step(model, next2, core.roll());
@@ -1613,7 +1684,11 @@
       dispatch,
       failed: (code) => send(model.main, { type: "failed", code }),
       state: () => stateOf(model),
-      lastClose: () => model.lastClose
+      lastClose: () => model.lastClose,
+      transport: () => {
+        const wire = wires.get(model.main);
+        return wire ? wire.events ? "events" : "websocket" : null;
+      }
     };
   }
 
@@ -1915,9 +1990,10 @@
       },
       () => settings.autoRefreshOnError
     );
-    const connection = createConnection(core, options.streamUrl === null ? null : streamUrl.href, {
-      // A public ring asks for no token, so that no new connection is needed for each one that is in a cookie.
-      held: () => options.public && !vault.held()?.token ? null : vault.held(),
+    const connection = createConnection(core, options.streamUrl === null ? "" : streamUrl.href, {
+      // A public ring asks for no token, so that no new connection is needed for each one.
+      held: (bound) => options.public && (bound || !vault.held()?.token) ? null : vault.held(),
+      send,
       received(frame, generation) {
         const { type } = frame;
         if (type === "welcome") {
@@ -2053,6 +2129,7 @@
           live,
           socket: connection.state(),
           lastClose: connection.lastClose(),
+          transport: connection.transport(),
           token: held && {
             key: held.key,
             kid: held.kid,

@@ -29,7 +29,7 @@ export const bundle = async (options) => (await build({
 export const squeeze = (code, map) => minify(code, {
   ecma: 2020,
   toplevel: true,
-  compress: { passes: 3, ecma: 2020, unsafe_arrows: true, unsafe_methods: true, keep_fargs: false },
+  compress: { passes: 2, ecma: 2020, lhs_constants: false, unsafe_arrows: true, unsafe_methods: true, keep_fargs: false },
   format: { ecma: 2020, comments: false },
   ...(map && { sourceMap: { content: map } }),
 })

@@ -25,6 +25,7 @@ import type { Scope } from './scope'
 import type { Settings } from './settings'
 import { configured, defaults } from './settings'
 import { createSignIn } from './signin'
+import type { Transport } from './socket'
 import { createConnection } from './socket'
 import type { LastError } from './stats'
 import { joinTabs } from './tabs'
@@ -89,6 +90,8 @@ export interface Status {
   readonly ring: string
   readonly socket: ConnectionState
   readonly lastClose: number | null
+  /** `events` where a WebSocket could not be opened; null without a connection. */
+  readonly transport: Transport | null
   readonly rev: number | null
   /** Public name and kid of the current key. */
   readonly key: string | null
@@ -288,9 +291,10 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
     () => settings.autoRefreshOnError,
   )
 
-  const connection = createConnection(core, options.streamUrl === null ? null : streamUrl.href, {
-    // A public ring asks for no token, so that no new connection is needed for each one that is in a cookie.
-    held: () => (options.public && !vault.held()?.token ? null : vault.held()),
+  const connection = createConnection(core, options.streamUrl === null ? '' : streamUrl.href, {
+    // A public ring asks for no token, so that no new connection is needed for each one.
+    held: (bound) => (options.public && (bound || !vault.held()?.token) ? null : vault.held()),
+    send,
     received(frame, generation) {
       const { type } = frame
       if (type === 'welcome') {
@@ -424,6 +428,7 @@ export function createKeyturn(options: Options = {}, scope: Scope = globalThis a
         ring: name, rev, key, kid, live,
         socket: connection.state(),
         lastClose: connection.lastClose(),
+        transport: connection.transport(),
         token: held && {
           key: held.key, kid: held.kid, iat: held.claims.iat, exp: held.claims.exp, length: held.token.length || (held.length ?? 0),
           leftMs: vault.leftMs(),

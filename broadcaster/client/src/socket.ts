@@ -1,6 +1,7 @@
 import type { ConnectionState, Effect, Event, Model } from './connection'
 import { Do, initial, On, stateOf, step } from './connection'
 import type { Core } from './core'
+import { createEventStreams } from './eventstream'
 import type { ServerFrame } from './frames'
 import { decodeFrame } from './frames'
 import type { SocketLike } from './scope'
@@ -16,11 +17,19 @@ export interface Connection {
   failed(code: string): void
   state(): ConnectionState
   lastClose(): number | null
+  /** The way of the connection that is in use; null: there is none. */
+  transport(): Transport | null
 }
+
+/** Server-sent events take the place of the WebSocket where a proxy blocks those. */
+export type Transport = 'websocket' | 'events'
 
 /** What the connection needs and reports. */
 export interface ConnectionParts {
-  readonly held: () => Held | null
+  /** The token to present; bound: on a connection that can't be given another one later. */
+  readonly held: (bound: boolean) => Held | null
+  /** The page's own fetch. */
+  readonly send: typeof fetch
   /** generation: of the token that a welcome answers; 0 for other frames. */
   readonly received: (frame: ServerFrame, generation: number) => void
   readonly changed: (state: ConnectionState, lastClose: number | null) => void
@@ -28,17 +37,20 @@ export interface ConnectionParts {
   readonly refused: (generation: number, code: string) => void
 }
 
-/** A connection to url; without one, nothing ever happens. */
-export function createConnection(core: Core, url: string | null, p: ConnectionParts): Connection {
+/** A connection to url; without one ('') nothing ever happens. */
+export function createConnection(core: Core, url: string, p: ConnectionParts): Connection {
   let model: Model = { ...initial, offline: !core.scope.navigator.onLine }
   let lastPresented = 0
   let lastError = ''
-  // key: id of the socket; value: it, the generation of the cookie it was opened with, and the generations presented on
-  // it and not yet welcomed, oldest first
-  const wires = new Map<number, { readonly socket: SocketLike; readonly born: number; readonly presented: number[]; last: number }>()
+  // Openings in a row that led nowhere.
+  let barred = 0
+  // key: id of the socket; value: it, whether it is an event stream, the generation of the token it was opened with, and the generations
+  // presented on it and not yet welcomed, oldest first
+  const wires = new Map<number, { readonly socket: SocketLike; readonly events: boolean; readonly born: number; readonly presented: number[]; last: number }>()
   // index: Timer; value: what cancels it
   const timers: ((() => void) | undefined)[] = []
   const queue: Event[] = []
+  const stream = createEventStreams(core, p.send, url.replace('ws', 'http'))
 
   /** False when the socket is not open, not yet or no more; its own events say the rest. */
   const send = (id: number, frame: object): boolean => {
@@ -50,33 +62,42 @@ export function createConnection(core: Core, url: string | null, p: ConnectionPa
     }
   }
 
-  /** Presents the token in use, once a socket; false without a token. One in a cookie only a new socket brings along. */
+  /** Presents the token in use, once a socket; false without a token. One that its opening brings along takes a new socket. */
   const present = (id: number): boolean => {
-    const held = p.held()
     const wire = wires.get(id)
-    if (!held || !wire) return false
+    const held = wire && p.held(wire.events)
+    if (!held) return false
     const { generation, token } = held
     if (wire.last === generation) return true
-    if (!token && wire.born !== generation) dispatch(On.outgrown, id)
+    if ((!token || wire.events) && wire.born !== generation) dispatch(On.outgrown, id)
     else if (send(id, { type: 'auth', token: token || undefined })) wire.presented.push((wire.last = lastPresented = generation))
     return true
   }
 
+  /** The first two openings are WebSockets; then a proxy may block them, and event streams take turns with them. */
   const open = (id: number): void => {
+    const events = barred > 1 && barred % 2 === 0
     const closed = ({ code }: { code: number }): void => {
       wires.delete(id)
       dispatch(On.closed, id, code)
       // Refused for a token that has been replaced meanwhile: nothing is to be waited for.
-      if (!model.main && (p.held()?.generation ?? 0) > lastPresented) dispatch(On.token)
+      if (!model.main && (p.held(false)?.generation ?? 0) > lastPresented) dispatch(On.token)
     }
+    barred++
     try {
-      const socket = new core.scope.WebSocket(url!, [subprotocol])
-      const wire = { socket, born: p.held()?.generation ?? 0, presented: [] as number[], last: 0 }
+      const held = p.held(events)
+      const socket = events ? stream(held?.token) : new core.scope.WebSocket(url, [subprotocol])
+      const wire = { socket, events, born: held?.generation ?? 0, presented: [] as number[], last: 0 }
       wires.set(id, wire)
-      socket.onopen = () => dispatch(On.opened, id, present(id))
+      socket.onopen = () => {
+        // So each new token tries a WebSocket once more.
+        if (events) barred = 1
+        dispatch(On.opened, id, present(id))
+      }
       socket.onclose = closed
       socket.onmessage = ({ data }: { data: unknown }) => {
         if (!wires.has(id)) return
+        if (!events) barred = 0
         const frame = decodeFrame(data)
         if (frame?.type === 'error') lastError = frame.code
         dispatch(On.frame, id, frame)
@@ -94,7 +115,12 @@ export function createConnection(core: Core, url: string | null, p: ConnectionPa
       wires.delete(id)
       wire?.socket.close(1000)
     } else if (act === Do.auth) present(id)
-    else if (act === Do.ping) send(id, { type: 'ping' })
+    else if (act === Do.ping) {
+      // An event stream can't be asked: one of its kind, at once, takes its place.
+      if (!wires.get(id)?.events) return void send(id, { type: 'ping' })
+      barred = 2
+      dispatch(On.outgrown, id)
+    }
     else if (act === Do.refresh) p.refused(lastPresented, lastError)
     else {
       timers[id]?.()
@@ -104,7 +130,7 @@ export function createConnection(core: Core, url: string | null, p: ConnectionPa
 
   // Events that come up while one is carried out wait their turn.
   const dispatch = (...event: Event): void => {
-    if (url === null || queue.push(event) > 1) return
+    if (!url || queue.push(event) > 1) return
     for (let next = queue[0]; next; next = queue[0]) {
       const before = stateOf(model)
       const [reached, effects] = step(model, next, core.roll())
@@ -120,5 +146,9 @@ export function createConnection(core: Core, url: string | null, p: ConnectionPa
     failed: (code) => send(model.main, { type: 'failed', code }),
     state: () => stateOf(model),
     lastClose: () => model.lastClose,
+    transport: () => {
+      const wire = wires.get(model.main)
+      return wire ? (wire.events ? 'events' : 'websocket') : null
+    },
   }
 }

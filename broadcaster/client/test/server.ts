@@ -1,6 +1,7 @@
 /** The server of the virtual world: signs, verifies and broadcasts as the real one does. */
 import type { State } from '../src/frames'
 import type { FakeSocket, Tab, World } from './world'
+import { FakeStream } from './world'
 
 export interface Key {
   readonly key: string
@@ -33,19 +34,22 @@ export class Server {
   urgency: State['urgency'] = 'planned'
   roles: string[] = ['user']
   beaconMs = 25_000
-  /** Whether sockets are admitted at all. */
+  /** A proxy on the way lets no WebSocket through. */
   blocked = false
+  /** Whether frames are served as server-sent events, too; otherwise nobody knows their address. */
+  streams = false
   latencyMs = 20
   /** Key that the issuer signs with, where it lags behind the current one. */
   signsWith: Key | null = null
   /** Keys that the API verifies besides current and retiring ones. */
-  readonly sockets = new Set<FakeSocket>()
+  readonly sockets = new Set<FakeSocket | FakeStream>()
   /** Each is asked before the usual answer; null: not mine. */
   refreshScript: Scripted = () => null
   apiScript: Scripted = () => null
   statusScript: Scripted = () => null
   callbackScript: Scripted = () => null
   logoutScript: Scripted = () => null
+  streamScript: Scripted = () => null
   /** What the server says of its configuration, besides its kids. */
   config = { strong: true, match: true, verifiers: { reporting: 2, agreeing: 2 }, locked: [] as string[], version: '1.0.0' }
   /** All refreshes that were answered with a token. */
@@ -99,7 +103,7 @@ export class Server {
     })
   }
 
-  received(socket: FakeSocket, frame: Record<string, unknown>): void {
+  received(socket: FakeSocket | FakeStream, frame: Record<string, unknown>): void {
     if (frame.type === 'ping') return socket.deliver({ type: 'pong' })
     if (frame.type !== 'auth') return
     const read = this.read(`Bearer ${String(frame.token)}`)
@@ -120,6 +124,23 @@ export class Server {
       this.world.after(this.beaconMs, beat)
     }
     if (socket.sent.filter((f) => f.type === 'auth').length === 1) this.world.after(this.beaconMs, beat)
+  }
+
+  /** The same frames as events; the request has presented the token. */
+  private stream(tab: Tab, request: Request): Response {
+    if (!this.streams || request.headers.get('accept') !== 'text/event-stream') return problem(426, 'upgrade_required')
+    const stream = new FakeStream(tab, request)
+    const token = request.headers.get('authorization')?.slice('Bearer '.length)
+    this.sockets.add(stream)
+    if (stream.url.includes('public')) stream.deliver(this.state())
+    else if (token) {
+      stream.sent.push({ type: 'auth' })
+      this.received(stream, { type: 'auth', token })
+    } else {
+      stream.deliver({ type: 'error', code: 'token_missing', message: 'the token is missing', retryAfterMs: 100 })
+      stream.end(4401)
+    }
+    return new Response(stream.body, { headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' } })
   }
 
   private read(header: string | null): { sub: string; key: string; exp: number; roles: string[] } | null {
@@ -146,6 +167,7 @@ export class Server {
       return new Response(null, { status: 204 })
     }
     if (pathname === '/auth/refresh') return (await this.refreshScript(request)) ?? this.refresh(tab)
+    if (pathname === '/v1/stream') return (await this.streamScript(request)) ?? this.stream(tab, request)
     const read = this.read(request.headers.get('authorization'))
     if (pathname === '/auth/config-status') return (await this.statusScript(request)) ?? (await this.apiScript(request)) ?? this.configStatus(tab, read)
     const response = (await this.apiScript(request)) ?? this.api(pathname, read)

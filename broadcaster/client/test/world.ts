@@ -66,7 +66,7 @@ export class World {
   /** The machine sleeps: time passes, and no timer fires until it wakes. */
   async sleep(ms: number, browser: Browser): Promise<void> {
     browser.slept += ms
-    for (const tab of browser.tabs) for (const socket of tab.sockets) socket.cut = true
+    for (const tab of browser.tabs) for (const socket of [...tab.sockets, ...tab.streams]) socket.cut = true
     this.jobs = this.jobs.map((job) => ({ ...job, at: job.at + ms }))
     this.now += ms
     await settle()
@@ -93,8 +93,8 @@ class Store implements StorageLike {
   removeItem = (key: string): void => void this.items.delete(key)
 }
 
-/** Web Locks: first come, first served; a steal breaks the holder. */
-class Locks implements LocksLike {
+/** The lock of one name: first come, first served; a steal breaks the holder. */
+class Lock {
   private held: { reject: (error: unknown) => void } | null = null
   private readonly queue: (() => boolean)[] = []
   /** Most jobs that ever ran at once; more than one only after a steal. */
@@ -102,10 +102,7 @@ class Locks implements LocksLike {
   running = 0
   grants = 0
 
-  request = <T>(
-    _name: string, options: LockOptions,
-    job: (lock: object | null) => T | Promise<T>,
-  ): Promise<T> =>
+  request = <T>(options: LockOptions, job: (lock: object | null) => T | Promise<T>): Promise<T> =>
     new Promise<T>((resolve, reject) => {
       const grant = (): void => {
         const holder = { reject }
@@ -146,6 +143,30 @@ class Locks implements LocksLike {
 
   isHeld(): boolean {
     return this.held !== null
+  }
+}
+
+/** Web Locks. */
+class Locks implements LocksLike {
+  private readonly named = new Map<string, Lock>()
+
+  of(name: string): Lock {
+    const lock = this.named.get(name) ?? new Lock()
+    this.named.set(name, lock)
+    return lock
+  }
+
+  request = <T>(name: string, options: LockOptions, job: (lock: object | null) => T | Promise<T>): Promise<T> =>
+    this.of(name).request(options, job)
+
+  /** Most jobs that ever ran at once under the lock of a refresh; more than one only after a steal. */
+  get most(): number {
+    return this.of('keyturn:payments').most
+  }
+
+  /** Whether a refresh is under way. */
+  isHeld(): boolean {
+    return this.of('keyturn:payments').isHeld()
   }
 }
 
@@ -220,6 +241,53 @@ export class FakeSocket implements SocketLike {
   }
 }
 
+/** A stream of server-sent events, as the server has it. */
+export class FakeStream {
+  readonly url: string
+  readonly sent: Record<string, unknown>[] = []
+  state: 'open' | 'closed' = 'open'
+  /** The network is gone and nobody knows. */
+  cut = false
+  private out!: ReadableStreamDefaultController<Uint8Array>
+  readonly body = new ReadableStream<Uint8Array>({
+    start: (out) => void (this.out = out),
+    // Whoever asked has let go of it.
+    cancel: () => this.gone(),
+  })
+
+  constructor(readonly tab: Tab, readonly request: Request) {
+    this.url = request.url
+    tab.streams.push(this)
+  }
+
+  /** Lets these bytes get there, in a piece of their own. */
+  write(bytes: string | Uint8Array): void {
+    if (this.cut) return
+    this.tab.world.after(this.tab.wireMs, () => {
+      if (this.state === 'open') this.out.enqueue(typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes)
+    })
+  }
+
+  deliver(frame: unknown): void {
+    this.write(`data: ${JSON.stringify(frame)}\n\n`)
+  }
+
+  /** The server ends it; 1006 says nothing. */
+  end(code: number): void {
+    if (code !== 1006) this.deliver({ type: 'close', code, reason: 'as the table says' })
+    this.tab.world.after(this.tab.wireMs, () => {
+      if (this.state === 'closed' || this.cut) return
+      this.gone()
+      this.out.close()
+    })
+  }
+
+  private gone(): void {
+    this.state = 'closed'
+    this.tab.world.server.sockets.delete(this)
+  }
+}
+
 /** An address as a page has it. */
 export class FakeLocation {
   readonly #url: URL
@@ -280,10 +348,18 @@ export class FakeFrame {
   }
 }
 
+/** A stream of events ends with the signal of its request; other bodies have come as a whole. */
+function abortable(answer: Response, signal: AbortSignal): Response {
+  const { body, status, headers } = answer
+  if (headers.get('content-type') !== 'text/event-stream' || !body) return answer
+  return new Response(body.pipeThrough(new TransformStream(), { signal }), { status, headers })
+}
+
 /** One page. */
 export class Tab {
   readonly world: World
   readonly sockets: FakeSocket[] = []
+  readonly streams: FakeStream[] = []
   /** The tab's own storage; a page that is loaded in its place has it too. */
   session = new Store()
   readonly lines: string[] = []
@@ -297,6 +373,8 @@ export class Tab {
   framed: (frame: FakeFrame) => void = () => {}
   /** All requests that left, as `METHOD path`, with the kid of the token they carried. */
   readonly calls: string[] = []
+  /** Their addresses. */
+  readonly urls: string[] = []
   /** How long a frame takes to get here. */
   wireMs = 5
   hidden = false
@@ -449,10 +527,11 @@ export class Tab {
     signal.throwIfAborted()
     const { pathname } = new URL(request.url)
     this.calls.push(`${request.method} ${pathname}`)
+    this.urls.push(request.url)
     const body = request.body ? await request.text() : ''
     return new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason))
-      this.world.server.answer(this, request, body).then(resolve, reject)
+      this.world.server.answer(this, request, body).then((answer) => resolve(abortable(answer, signal)), reject)
     })
   }
 }

@@ -17,5 +17,6 @@ export { createKeyturn } from './keyturn.js';
 export type { Redirect } from './redirect.js';
 export type { Settings } from './settings.js';
 export type { SignInMode } from './signin.js';
+export type { Transport } from './socket.js';
 export type { RefreshOn403 } from './verdict.js';
 export { installXhr } from './xhr.js';

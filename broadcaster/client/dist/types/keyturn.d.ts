@@ -3,6 +3,7 @@ import type { ConnectionState } from './connection.js';
 import type { KeyturnEvents, Listener } from './events.js';
 import type { Scope } from './scope.js';
 import type { Settings } from './settings.js';
+import type { Transport } from './socket.js';
 /** Where things are. All of it is fixed once the client runs. */
 export interface Options {
     /** The ring whose keys sign the tokens; may be left out where the server has one ring only. */
@@ -61,6 +62,8 @@ export interface Status {
     readonly ring: string;
     readonly socket: ConnectionState;
     readonly lastClose: number | null;
+    /** `events` where a WebSocket could not be opened; null without a connection. */
+    readonly transport: Transport | null;
     readonly rev: number | null;
     /** Public name and kid of the current key. */
     readonly key: string | null;
