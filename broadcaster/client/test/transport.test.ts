@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Options } from '../src/keyturn'
 import { createManager } from '../src/manager'
 import { cookieWorld } from './cookieworld'
+import { covers } from './covers'
 import type { Browser, Tab } from './world'
 import { World } from './world'
 
@@ -34,6 +35,7 @@ const refresh = async (tab: Tab, ms = 30_000): Promise<void> => {
 
 describe('two WebSockets in a row that do not open', () => {
   test('make it events, which bring welcome and state: a turned key is refreshed for ahead of any failure', async () => {
+    covers('DET-07', 'ACC-15')
     const world = barred()
     const tab = await listening(world)
     expect([tab.sockets.length, tab.streams.length]).toEqual([2, 1])
@@ -70,6 +72,19 @@ describe('two WebSockets in a row that do not open', () => {
     await world.run(600_000)
     expect([tab.keyturn.status().transport, tab.streams.length, tab.sockets.length]).toEqual(['websocket', 0, 1])
   })
+})
+
+test('a WebSocket that opened has shown the way: one handshake that fails later is no reason for events', async () => {
+  const world = barred()
+  world.server.blocked = false
+  const tab = world.browser().open()
+  await world.run(1_000)
+  world.server.blocked = true
+  tab.socket.end(1006)
+  while (tab.sockets.length < 2 || tab.socket.state !== 'closed') await world.run(10)
+  world.server.blocked = false
+  await world.run(10_000)
+  expect([tab.sockets.length, tab.streams.length, tab.keyturn.status().transport]).toEqual([3, 0, 'websocket'])
 })
 
 describe('a new token', () => {
@@ -198,7 +213,7 @@ describe('the end of a stream', () => {
     expect([states, tab.streams.map((s) => s.state)]).toEqual([[], ['closed', 'open']])
   })
 
-  test.each([false, true])('of a server that is down, and comes back, is a connection again (WebSockets: %s)', async (sockets) => {
+  test.each([false, true])('of a server that is down, and comes back with WebSockets or without them, is a connection again (%s)', async (sockets) => {
     const tab = await listening()
     const { server } = tab.world
     server.streams = false
@@ -206,7 +221,7 @@ describe('the end of a stream', () => {
     await tab.world.run(600_000)
     expect([tab.keyturn.status().socket, tab.keyturn.status().lastClose]).toEqual(['backoff', 1006])
     expect(tab.sockets.length).toBeLessThan(40)
-    server.streams = true
+    server.streams = !sockets
     server.blocked = !sockets
     await tab.world.run(180_000)
     expect(tab.keyturn.status()).toMatchObject({ socket: 'open' })
@@ -225,6 +240,7 @@ describe('eight tabs', () => {
   }
 
   test('have one stream, and all get the new token at a turn', async () => {
+    covers('REF-14')
     const { world, tabs, owner } = await eight()
     const before = world.server.issued
     world.server.turn(second)
@@ -265,6 +281,7 @@ describe('eight tabs', () => {
 })
 
 test('without Web Locks there is no stream, no storm of attempts, and a refused call is refreshed for', async () => {
+  covers('EDGE-14')
   const world = barred()
   const tab = world.browser({ locks: false }).open()
   await world.run(600_000)
