@@ -163,7 +163,7 @@ test('the provider turns its key: eight tabs hear of it, one asks for a token, a
 
 test('the token is refused in eight tabs at once: one asks for another, and each call is answered', async () => {
   covers('API-15')
-  front.sockets = false
+  front.stream = 'none'
   await open()
   provider.forget()
   const kid = await turn(false)

@@ -165,7 +165,7 @@ test('an idle page moves to the new key ahead of any failure, its connection fir
 test('with the socket blocked, calls under a dropped key are refreshed once and replayed once', async () => {
   covers('RET-01', 'EDGE-14')
   const { front, daemon } = stage
-  front.sockets = false
+  front.stream = 'none'
   serveApp(front)
   const context = await stage.context()
   const { page, traffic } = await visit(context, `${front.url}/app`)

@@ -107,7 +107,7 @@ test('the tag of the pages makes an app recover', async () => {
   for (const { text } of tags) {
     const here = text.replace('https://keys.example.com', '').replace('https://api.example.com', stage.front.url)
     stage.front.file('/tagged', 'text/html; charset=utf-8', `<!doctype html><title>An app</title>${here}`)
-    stage.front.sockets = false
+    stage.front.stream = 'none'
     const { page } = await visit(await stage.context(), `${stage.front.url}/tagged`)
     await signInto(page, 'alice', ['user'], false)
     await leak(stage)
@@ -185,7 +185,7 @@ describe('the steps of troubleshooting mend what they are for', () => {
       const other = front.url.replace('127.0.0.1', host)
       // The old release of the app had a way of its own to get tokens, which is gone.
       const old = 'release = 1; keyturn.configure({ refresh: () => Promise.reject(new Error("JWT verification failed")) })'
-      front.sockets = false
+      front.stream = 'none'
       front.file('/release.js', 'text/javascript', old, forever)
       serveApp(front, '/app', { scripts: [`${other}/release.js`], headers: { 'content-security-policy': `script-src 'self' ${other}` } })
       const { page } = await visit(await stage.context(), `${front.url}/app`)

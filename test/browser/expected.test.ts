@@ -46,7 +46,7 @@ async function leak(): Promise<void> {
 
 /** A page whose token is over and can't be refreshed: its call fails, and its user is told. */
 async function failing(settings: object = {}): Promise<Visit & { mend: () => void }> {
-  stage.front.sockets = false
+  stage.front.stream = 'none'
   serveApp(stage.front)
   const v = await visit(await stage.context(), `${stage.front.url}/app`)
   await signInto(v.page, 'alice', ['user'], false)
@@ -74,7 +74,7 @@ test('normal operation: hundreds of calls, no refresh, no notice', async () => {
 
 test('a new secret, first seen by a refused call: it works, and a success is shown where the app asks for it', async () => {
   covers('EXP-2', 'NOT-16')
-  stage.front.sockets = false
+  stage.front.stream = 'none'
   serveApp(stage.front)
   const { page } = await visit(await stage.context(), `${stage.front.url}/app`)
   await signInto(page, 'alice', ['user'], false)
@@ -119,7 +119,7 @@ test('a refresh that fails again in the notice: the error is shown as text, and 
 
 test('with data-notice="off" a failure shows nothing, and the app can tell of it itself', async () => {
   covers('NOT-17')
-  stage.front.sockets = false
+  stage.front.stream = 'none'
   serveApp(stage.front, '/app', { tag: 'data-notice="off"' })
   const { page, traffic } = await visit(await stage.context(), `${stage.front.url}/app`)
   await signInto(page, 'alice', ['user'], false)
@@ -164,7 +164,7 @@ test('dismissed, the notice stays away until a new failure; refreshing goes on',
 
 test('switched off, errors are shown, nothing refreshes by itself, and the button works', async () => {
   covers('CFG-02', 'REF-07', 'CFG-03')
-  stage.front.sockets = false
+  stage.front.stream = 'none'
   const { page, traffic } = await visitOffline()
   await page.evaluate(() => { (window as any).__dynamicAuthManager.updateConfig({ autoRefreshOnError: false }) })
   await leak()

@@ -22,6 +22,8 @@ export interface Seen {
   readonly body: string
   readonly authorization: string | undefined
   status: number
+  /** The answer is over, or the page has gone. */
+  ended: boolean
 }
 
 /**
@@ -31,8 +33,8 @@ export interface Seen {
  */
 export class Front {
   url = ''
-  /** False: WebSockets are refused, as by a proxy that knows none. */
-  sockets = true
+  /** What it lets through to the stream: any way; events only, as a proxy that knows no WebSocket; or nothing. */
+  stream: 'socket' | 'events' | 'none' = 'socket'
   readonly seen: Seen[] = []
   private readonly handlers = new Map<string, Handler>()
   private readonly server: Server
@@ -94,8 +96,9 @@ export class Front {
     const body = Buffer.concat(chunks)
     const path = new URL(request.url ?? '/', this.url).pathname
     const seen: Seen = {
-      method: request.method ?? '', path, body: body.toString('latin1'), authorization: request.headers.authorization, status: 0,
+      method: request.method ?? '', path, body: body.toString('latin1'), authorization: request.headers.authorization, status: 0, ended: false,
     }
+    response.on('close', () => { seen.ended = true })
     this.seen.push(seen)
     const call: Call = {
       method: seen.method, path, request, body,
@@ -105,7 +108,8 @@ export class Front {
       },
       forward: () => this.forward(request, body, response).then((status) => (seen.status = status)),
     }
-    await (this.handlers.get(path) ?? ((c) => c.forward()))(call)
+    if (path === '/v1/stream' && this.stream === 'none') call.reply(502)
+    else await (this.handlers.get(path) ?? ((c) => c.forward()))(call)
   }
 
   private forward(request: IncomingMessage, body: Buffer, response: ServerResponse): Promise<number> {
@@ -127,7 +131,7 @@ export class Front {
 
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => {}) // a page that goes away takes its socket along
-    if (!this.sockets) {
+    if (this.stream !== 'socket') {
       socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n')
       return
     }

@@ -11,7 +11,7 @@ interface Signed { socket?: boolean, tag?: string, roles?: string[], context?: B
 
 /** A page of the app where alice is signed in, its console still empty. */
 export async function app(stage: AppStage, { socket = true, tag = '', roles = ['user'], context }: Signed = {}): Promise<Visit> {
-  stage.front.sockets = socket
+  stage.front.stream = socket ? 'socket' : 'none'
   serveApp(stage.front, '/app', { tag })
   const v = await visit(context ?? await stage.context(), `${stage.front.url}/app`)
   await signInto(v.page, 'alice', roles, socket)

@@ -44,7 +44,7 @@ test('with the socket blocked as well, a page that calls on and on spends no bud
   covers('LOOP-07', 'EDGE-14')
   const { front } = stage
   serveApp(front)
-  front.sockets = false
+  front.stream = 'none'
   const { page, traffic } = await visit(await stage.context(), `${front.url}/app`)
   await signInto(page, 'alice', ['user'], false)
   await rotate('--compromise')
@@ -168,7 +168,7 @@ test("a bare fetch and an XMLHttpRequest with a body recover as the client's own
   covers('DET-10', 'RET-01', 'RET-04')
   const { front } = stage
   serveApp(front)
-  front.sockets = false
+  front.stream = 'none'
   const { page } = await visit(await stage.context(), `${front.url}/app`)
   await signInto(page, 'alice', ['user'], false)
   // A protected endpoint that takes an upload: the daemon decides about the token, the test keeps the body.

@@ -30,7 +30,7 @@ afterEach(async () => {
 
 /** Opens tabs of the demo page that make no calls by themselves, and signs in by the first. */
 async function open(count: number, { sockets = true } = {}): Promise<Tab[]> {
-  front.sockets = sockets
+  front.stream = sockets ? 'socket' : 'none'
   for (let i = 0; i < count; i++) tabs.push(await Tab.open(browser, `${front.url}/?auto=off`))
   await tabs[0]!.signIn('alice', 'user')
   for (const tab of tabs) {
