@@ -21,7 +21,7 @@ export interface Model {
     /** Id of the socket in use, 0: none. Ids grow, and whatever a forgotten one still says is ignored. */
     readonly main: number;
     readonly phase: 'connecting' | 'authing' | 'open';
-    /** Id of the socket that will replace it in a drain, or with a newer cookie, 0: none. */
+    /** Id of the socket that will replace it in a drain, or with a newer token, 0: none. */
     readonly next: number;
     readonly lastId: number;
     /** Failures in a row; a connection that stands for 30 s sets it to 0. */
@@ -72,7 +72,7 @@ export declare const enum On {
     timer = 5,
     /** Another token is there. */
     token = 6,
-    /** That token can't be presented on this socket: only a new one brings its cookie along. */
+    /** That token can't be presented on this socket: only a new one brings it along. */
     outgrown = 7,
     refreshFailed = 8,
     online = 9,
