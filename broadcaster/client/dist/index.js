@@ -1,6 +1,6 @@
 import {
   createKeyturn
-} from "./shared-C74NCYHF.js";
+} from "./shared-V3TQIXFO.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";

@@ -1625,7 +1625,7 @@
     const open = (id) => {
       const events = barred > 1 && barred % 2 === 0;
       const closed = ({ code }) => {
-        wires.delete(id);
+        if (wires.delete(id) && barred === 2 && wires.get(model.main)?.events) return open(id);
         dispatch(4 /* closed */, id, code);
         if (!model.main && (p.held(false)?.generation ?? 0) > lastPresented) dispatch(6 /* token */);
       };

@@ -78,7 +78,8 @@ export function createConnection(core: Core, url: string, p: ConnectionParts): C
   const open = (id: number): void => {
     const events = barred > 1 && barred % 2 === 0
     const closed = ({ code }: { code: number }): void => {
-      wires.delete(id)
+      // WebSockets are still blocked: what replaces an event stream is another one, at once.
+      if (wires.delete(id) && barred === 2 && wires.get(model.main)?.events) return open(id)
       dispatch(On.closed, id, code)
       // Refused for a token that has been replaced meanwhile: nothing is to be waited for.
       if (!model.main && (p.held(false)?.generation ?? 0) > lastPresented) dispatch(On.token)
