@@ -29,12 +29,12 @@ afterEach(async () => {
 })
 
 /** Opens tabs of the demo page that make no calls by themselves, and signs in by the first. */
-async function open(count: number, { sockets = true } = {}): Promise<Tab[]> {
-  front.stream = sockets ? 'socket' : 'none'
+async function open(count: number, stream: Front['stream'] = 'socket'): Promise<Tab[]> {
+  front.stream = stream
   for (let i = 0; i < count; i++) tabs.push(await Tab.open(browser, `${front.url}/?auto=off`))
   await tabs[0]!.signIn('alice', 'user')
   for (const tab of tabs) {
-    await tab.shows('every tab is signed in and connected', ({ token, socket, key }) => !!token && (!sockets || (socket === 'open' && !!key)))
+    await tab.shows('every tab is signed in and connected', ({ token, socket, key }) => !!token && (stream === 'none' || (socket === 'open' && !!key)))
     tab.restart()
   }
   return tabs
@@ -58,10 +58,20 @@ test('four tabs move to the new key by one refresh, and no request fails', async
 })
 
 test('with the socket blocked the next call recovers: one refresh, one replay', async () => {
-  const tab = first(await open(1, { sockets: false }))
+  const tab = first(await open(1, 'none'))
   await rotate('--compromise')
   expect(await tab.call('/api/hello')).toBe(200)
   expect([tab.refreshes, tab.refused.length, tab.errors]).toEqual([1, 1, []])
+})
+
+test('behind a proxy that knows no WebSocket, a tab that listens to events moves ahead of any failure', async () => {
+  const tab = first(await open(1, 'events'))
+  const before = await tab.status()
+  await rotate()
+  await tab.shows('the tab moved', ({ token, key }) => !!token && token.key === key && key !== before.key)
+  expect(await tab.call('/api/hello')).toBe(200)
+  // The new token tries a WebSocket once more, whose refusal Firefox tells of as of any other answer.
+  expect([tab.refreshes, tab.refused.filter((one) => !one.includes('/v1/stream')), tab.errors]).toEqual([1, [], []])
 })
 
 test('a leaked key is dropped, and no tab loses a call', async () => {
