@@ -1,9 +1,10 @@
+import { createHmac, randomBytes } from 'node:crypto'
 import { beforeEach, expect, test } from 'vitest'
 import { connected, moved, serveApp, signInto, type Visit, visit } from './app.js'
 import { setAppStage } from './appstage.js'
 import { covers } from './covers.js'
-import { until } from './daemon.js'
-import type { Seen } from './front.js'
+import { Daemon, until } from './daemon.js'
+import { Front, type Seen } from './front.js'
 import { call, status } from './page.js'
 
 // A proxy between the browser and keyturn that knows no WebSocket: the stream comes as server-sent events.
@@ -100,4 +101,43 @@ test('with the proxy gone the next token comes by WebSocket', async () => {
   await until(() => going().length === 0, 'the stream of events is let go')
   await counted(1)
   expect((await status(at)).socket).toBe('open')
+})
+
+test('a page of another origin, whose own issuer signs, listens to events as well', async () => {
+  const key = (kid: string, stage: string) => ({ kid, stage, alg: 'HS256', secret: randomBytes(32).toString('base64url') })
+  const [one, two] = [key('one', 'current'), key('two', 'pending')]
+  const token = ({ kid, secret }: typeof one): string => {
+    const iat = Math.floor(Date.now() / 1000)
+    const text = [{ alg: 'HS256', kid }, { iss: 'https://issuer.test', aud: 'demo', sub: 'alice', roles: ['user'], iat, exp: iat + 600 }]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
+    return `${text}.${createHmac('sha256', Buffer.from(secret, 'base64url')).update(text).digest('base64url')}`
+  }
+  const daemon = new Daemon()
+  const app = await new Front('http://127.0.0.1:9').start()
+  let door: Front | undefined
+  try {
+    await daemon.listenFor([one, two], { issuer: 'https://issuer.test', audience: 'demo' }, [app.url])
+    door = await new Front(daemon.url).start()
+    door.stream = 'events'
+    app.file('/favicon.ico', 'image/x-icon', '')
+    app.file('/', 'text/html; charset=utf-8', `<!doctype html><html lang="en"><meta charset="utf-8"><title>An app</title>
+<script src="${door.url}/keyturn.js" data-ring="demo" data-manual></script></html>`)
+    const { page: at, traffic } = await visit(await stage.context(), app.url)
+    await at.evaluate(([old, fresh]) => {
+      (window as any).keyturn.configure({ getToken: () => old, refresh: async () => fresh })
+    }, [token(one), token(two)] as const)
+    const before = await connected(at)
+    expect(before.key).toBe('one')
+    daemon.edit((entries) => entries.map((entry) => ({ ...entry, stage: entry.kid === 'two' ? 'current' : 'previous' })))
+    const after = await moved(at, before)
+    expect([after.token?.kid, traffic.errors, traffic.refused]).toEqual(['two', [], []])
+    const asked = door
+    const heard = (): Seen[] => asked.of('/v1/stream').filter(({ method }) => method === 'GET')
+    await until(() => heard().length === 2 && heard()[0]!.ended && !heard()[1]!.ended, 'the new token is on a stream of its own, and the old one has ended')
+    expect(door.of('/v1/stream')[0]?.method).toBe('OPTIONS')
+  } finally {
+    await door?.close()
+    await app.close()
+    await daemon.remove()
+  }
 })
