@@ -19,7 +19,8 @@
 // only the newer one may be seen, which is all a client needs.
 //
 // Goroutines: [Hub.Run] owns them all, those that read connections included;
-// when it returns, all have ended. Events stay in the handler of their request,
-// which returns as soon as their session has ended. http.Server.Shutdown neither closes nor
-// waits for upgraded connections: call [Hub.Drain], then end Run.
+// when it returns, all have ended. Events are written by the handler of their
+// request, which returns when their session has ended, and what it writes.
+// http.Server.Shutdown neither closes nor waits for upgraded connections: call
+// [Hub.Drain], then end Run.
 package broadcaster

@@ -2,11 +2,12 @@ package broadcaster
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"io"
 	"mime"
 	"net"
 	"net/http"
-	"strconv"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -42,26 +43,34 @@ func (h *Hub) events(w http.ResponseWriter, r *http.Request) *problem {
 		return p
 	}
 	s.handed = s.ring.brought(r)
-	c := &eventConn{w: w, control: http.NewResponseController(w), gone: r.Context().Done(), over: make(chan struct{})}
+	c := &eventConn{
+		w: w, control: http.NewResponseController(w), gone: r.Context().Done(), over: make(chan struct{}),
+		todo: make(chan []byte), done: make(chan error, 1),
+	}
 	s.Conn = c
 	header := w.Header()
 	header.Set("Content-Type", eventType)
 	header.Set("Cache-Control", "no-store, no-transform")
 	header.Set("X-Accel-Buffering", "no") // nginx passes events on as they come
+	if r.ProtoMajor == 1 {
+		header.Set("Connection", "close") // no other request comes under the deadline of the end
+	}
 	w.WriteHeader(http.StatusOK)
-	if c.flush() != nil { // gone already, or the server's response can't go on
+	if c.send(nil) != nil { // gone already, or the server's response can't go on
 		h.discharge(s)
 		return nil
 	}
 	h.metrics.events.WithLabelValues(s.ring.name).Inc()
 	h.start(s)
-	h.read(s, c)
-	c.rest()
+	go h.read(s, c)
+	c.serve()
 	return nil
 }
 
-// eventConn is a response that goes on, as the connection of a session. It is
-// never written from two goroutines at once, and not after its handler has returned.
+// eventConn is a response that goes on, as the connection of a session. The
+// response belongs to its handler: nobody else touches it, so that nobody else
+// is held up where it can't be written. An HTTP/2 peer that reads nothing at all
+// holds its handlers past any deadline of theirs, since their end needs writing too.
 type eventConn struct {
 	net.Conn // nil: the hub asks for none of the rest
 
@@ -72,7 +81,35 @@ type eventConn struct {
 	end     sync.Once
 	begun   bool // the token has been presented
 
-	writing sync.Mutex
+	todo chan []byte // events for the handler to write; not after over
+	done chan error  // what became of them; capacity 1: Write may have given up
+}
+
+// serve writes what Write hands over until the session has ended.
+func (c *eventConn) serve() {
+	for {
+		select {
+		case events := <-c.todo:
+			c.done <- c.send(events)
+		case <-c.over:
+			_ = c.control.SetWriteDeadline(time.Now().Add(writeLimit)) // of what net/http ends a response with
+			return
+		}
+	}
+}
+
+// send writes events, and lifts the deadline, the server's own at first: with
+// HTTP/2 it would end the response though nothing waits to be written.
+func (c *eventConn) send(events []byte) error {
+	_ = c.control.SetWriteDeadline(time.Now().Add(writeLimit)) // where it can't be set, the server's own holds
+	if _, err := c.w.Write(events); err != nil {
+		return err
+	}
+	if err := c.control.Flush(); err != nil {
+		return err
+	}
+	_ = c.control.SetWriteDeadline(time.Time{}) // as above
+	return nil
 }
 
 // presented is what the client would send first over a WebSocket: the token is
@@ -93,35 +130,28 @@ func (c *eventConn) NextReader() (int, io.Reader, error) {
 }
 
 // Write sends the hub's WebSocket frames as events. It waits at most for
-// writeLimit. After a close frame it returns io.EOF: nobody answers that one.
+// writeLimit, and is not called again after an error. After a close frame it
+// returns io.EOF: nobody answers that one.
 func (c *eventConn) Write(frames []byte) (int, error) {
-	c.writing.Lock()
-	defer c.writing.Unlock()
+	events, last := asEvents(frames)
+	limit := time.NewTimer(writeLimit)
+	defer limit.Stop()
 	select {
+	case c.todo <- events:
 	case <-c.over:
 		return 0, net.ErrClosed
-	default:
 	}
-	_ = c.control.SetWriteDeadline(time.Now().Add(writeLimit)) // where it can't be set, the server's own holds
-	events, last := asEvents(frames)
-	if _, err := c.w.Write(events); err != nil {
-		return 0, err
+	select {
+	case err := <-c.done:
+		if err == nil && last {
+			err = io.EOF
+		}
+		return len(frames), err
+	case <-c.over:
+		return 0, net.ErrClosed
+	case <-limit.C:
+		return 0, os.ErrDeadlineExceeded
 	}
-	if err := c.flush(); err != nil {
-		return 0, err
-	}
-	if last {
-		return len(frames), io.EOF
-	}
-	return len(frames), nil
-}
-
-// flush sends what is written, and lifts the deadline, the server's own at first:
-// with HTTP/2 it would end the response though nothing waits to be written.
-func (c *eventConn) flush() error {
-	err := c.control.Flush()
-	_ = c.control.SetWriteDeadline(time.Time{}) // as above
-	return err
 }
 
 // Read waits for the end: nothing is ever sent.
@@ -130,33 +160,28 @@ func (c *eventConn) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// Close ends the response. A Write that waits for the peer ends with it.
+// Close has the handler end the response, once what it writes is written or
+// has failed.
 func (c *eventConn) Close() error {
-	c.end.Do(func() {
-		if c.writing.TryLock() {
-			c.writing.Unlock() // a response that nobody writes ends in good order
-		} else {
-			_ = c.control.SetWriteDeadline(time.Unix(1, 0)) // else it ends by its own deadline
-		}
-		close(c.over)
-	})
+	c.end.Do(func() { close(c.over) })
 	return nil
-}
-
-// rest waits until nobody writes any more.
-func (c *eventConn) rest() {
-	c.writing.Lock()
-	defer c.writing.Unlock()
 }
 
 // SetReadDeadline does nothing: what is read has come with the request.
 func (c *eventConn) SetReadDeadline(time.Time) error { return nil }
 
-// SetWriteDeadline does nothing: Write sets its own.
+// SetWriteDeadline does nothing: Write minds its own.
 func (c *eventConn) SetWriteDeadline(time.Time) error { return nil }
 
+// closeEvent stands for a close frame.
+type closeEvent struct {
+	Type   string `json:"type"` // "close"
+	Code   uint16 `json:"code"`
+	Reason string `json:"reason"`
+}
+
 // asEvents turns whole frames of the hub's own into events, one each: the JSON
-// of a text frame as it is, and a close frame as {"type":"close","code":…,"reason":…}.
+// of a text frame as it is, and a close frame as a [closeEvent].
 // last: there was one. Other control frames answer a client that speaks, and have no counterpart.
 func asEvents(frames []byte) (events []byte, last bool) {
 	events = make([]byte, 0, len(frames)+32)
@@ -167,18 +192,24 @@ func asEvents(frames []byte) (events []byte, last bool) {
 		}
 		switch body := payload[:size]; frames[0] & opMask {
 		case opText:
-			events = append(append(append(events, "data: "...), body...), "\n\n"...)
+			events = appendEvent(events, body)
 		case opClose:
 			last = true
-			code, reason := 0, ""
+			end := closeEvent{Type: "close"}
 			if size >= 2 {
-				code, reason = int(binary.BigEndian.Uint16(body)), string(body[2:])
+				end.Code, end.Reason = binary.BigEndian.Uint16(body), string(body[2:])
 			}
-			events = append(events, `data: {"type":"close","code":`...)
-			events = strconv.AppendInt(events, int64(code), 10)
-			events = append(strconv.AppendQuote(append(events, `,"reason":`...), reason), "}\n\n"...)
+			text, err := json.Marshal(end)
+			if err != nil {
+				panic("broadcaster: encode close event: " + err.Error()) // strings and a number always encode
+			}
+			events = appendEvent(events, text)
 		}
 		frames = payload[size:]
 	}
 	return events, last
+}
+
+func appendEvent(events, text []byte) []byte {
+	return append(append(append(events, "data: "...), text...), "\n\n"...)
 }

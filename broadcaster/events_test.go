@@ -286,29 +286,6 @@ func TestDrainedEventsAreSentElsewhere(t *testing.T) {
 	})
 }
 
-func TestWhoDoesNotReadEventsIsGivenUpAfterTwoSeconds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ho := openPipes(t, payments(newVerifier("k1")))
-		ho.Apply(state(nowRev(), "k1"))
-		raw, _, resp := ho.handshake("GET /v1/stream HTTP/1.1", "Host: hub.test", "Accept: text/event-stream", "Authorization: Bearer k1.mallory.600")
-		if resp.StatusCode != http.StatusOK {
-			t.Fatalf("got %s", resp.Status)
-		}
-		// A pipe holds nothing: the welcome waits for a reader.
-		begin := time.Now()
-		ho.listen("", bearer+"k1.alice.600").next("welcome")
-		if took := time.Since(begin); took > 0 {
-			t.Errorf("the reading one waited %s for the other", took)
-		}
-		time.Sleep(4 * time.Second)
-		synctest.Wait()
-		if n := ho.connections(); n != 1 {
-			t.Errorf("%d connections are left, want the reading one", n)
-		}
-		raw.Close()
-	})
-}
-
 func TestALostStreamOfEventsLeavesTheCensus(t *testing.T) {
 	ho := open(t, payments(newVerifier("k1")))
 	c := ho.listen("", bearer+"k1.alice.600")

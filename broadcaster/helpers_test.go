@@ -3,6 +3,7 @@ package broadcaster
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -214,18 +215,24 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 func (l *pipeListener) Close() error   { return nil }
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
-// openPipes serves a hub over in-memory pipes, which a synctest bubble can follow.
-func openPipes(t testing.TB, c Config) *house {
+// openPipes serves a hub over in-memory pipes, which a synctest bubble can follow, or through TLS in them.
+func openPipes(t testing.TB, c Config, useTLS ...bool) *house {
 	t.Helper()
 	hub, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := &pipeListener{make(chan net.Conn), make(chan struct{})}
-	srv := &http.Server{Handler: mux(hub)}
+	srv, base, serve := &http.Server{Handler: mux(hub)}, "http://hub.test", (*http.Server).Serve
+	if len(useTLS) > 0 {
+		named := httptest.NewTLSServer(nil)
+		srv.TLSConfig = &tls.Config{Certificates: named.TLS.Certificates}
+		named.Close()
+		base, serve = "https://hub.test", func(srv *http.Server, l net.Listener) error { return srv.ServeTLS(l, "", "") }
+	}
 	served := make(chan struct{})
-	go func() { defer close(served); srv.Serve(l) }()
-	ho := run(t, hub, "http://hub.test")
+	go func() { defer close(served); serve(srv, l) }()
+	ho := run(t, hub, base)
 	ho.wait = time.Hour // of the bubble's time
 	ho.dial = func(ctx context.Context) (net.Conn, error) {
 		ours, theirs := net.Pipe()
