@@ -1,6 +1,6 @@
 import {
   createKeyturn
-} from "./shared-V3TQIXFO.js";
+} from "./shared-VN7HHAOX.js";
 import {
   installFetch
 } from "./shared-SPKURCA2.js";

@@ -42,7 +42,7 @@ export function createConnection(core: Core, url: string, p: ConnectionParts): C
   let model: Model = { ...initial, offline: !core.scope.navigator.onLine }
   let lastPresented = 0
   let lastError = ''
-  // Openings in a row that led nowhere.
+  // Openings in a row that led nowhere. Below 0: a WebSocket has worked here, so a server that is down is the likelier reason for that many.
   let barred = 0
   // key: id of the socket; value: it, whether it is an event stream, the generation of the token it was opened with, and the generations
   // presented on it and not yet welcomed, oldest first
@@ -74,7 +74,7 @@ export function createConnection(core: Core, url: string, p: ConnectionParts): C
     return true
   }
 
-  /** The first two openings are WebSockets; then a proxy may block them, and event streams take turns with them. */
+  /** The first two openings are WebSockets, eight where they have worked; then a proxy may block them, and event streams take turns with them. */
   const open = (id: number): void => {
     const events = barred > 1 && barred % 2 === 0
     const closed = ({ code }: { code: number }): void => {
@@ -98,7 +98,7 @@ export function createConnection(core: Core, url: string, p: ConnectionParts): C
       socket.onclose = closed
       socket.onmessage = ({ data }: { data: unknown }) => {
         if (!wires.has(id)) return
-        if (!events) barred = 0
+        if (!events) barred = -6
         const frame = decodeFrame(data)
         if (frame?.type === 'error') lastError = frame.code
         dispatch(On.frame, id, frame)

@@ -87,6 +87,32 @@ test('a WebSocket that opened has shown the way: one handshake that fails later 
   expect([tab.sockets.length, tab.streams.length, tab.keyturn.status().transport]).toEqual([3, 0, 'websocket'])
 })
 
+test('nor is a server that is down for a minute: all its clients come back by WebSocket', async () => {
+  for (const extra of Array(20).keys()) {
+    const world = barred()
+    world.server.blocked = false
+    const tab = world.browser().open()
+    await world.run(1_000)
+    Object.assign(world.server, { blocked: true, streams: false })
+    tab.socket.end(1006)
+    await world.run(40_000 + extra * 1_000)
+    Object.assign(world.server, { blocked: false, streams: true })
+    await world.run(60_000)
+    expect([tab.streams.length, tab.keyturn.status().transport], `after ${extra} s more`).toEqual([0, 'websocket'])
+  }
+})
+
+test('but WebSockets that are blocked from then on are one', async () => {
+  const world = barred()
+  world.server.blocked = false
+  const tab = world.browser().open()
+  await world.run(1_000)
+  world.server.blocked = true
+  tab.socket.end(1006)
+  await world.run(240_000)
+  expect(tab.keyturn.status()).toMatchObject({ socket: 'open', transport: 'events' })
+})
+
 describe('a new token', () => {
   test('is presented by a new stream, and the old one closed only when that is welcome', async () => {
     const world = barred()

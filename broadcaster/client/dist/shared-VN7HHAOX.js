@@ -815,7 +815,7 @@ function createConnection(core, url, p) {
       socket.onclose = closed;
       socket.onmessage = ({ data }) => {
         if (!wires.has(id)) return;
-        if (!events) barred = 0;
+        if (!events) barred = -6;
         const frame = decodeFrame(data);
         if (frame?.type === "error") lastError = frame.code;
         dispatch(3 /* frame */, id, frame);
