@@ -56,6 +56,15 @@ func (o origins) allows(r *http.Request) bool {
 	return len(values) == 1 && o.has(values[0])
 }
 
+// foreign reports whether a page of another origin asks though no Origin says
+// so: any page may ask for events without being let read them (Fetch §3.2.2 sends
+// no Origin then), and each would hold a connection. No page can write the header
+// that tells it (Fetch Metadata, Sec-Fetch-Site).
+func foreign(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return r.Header.Get("Origin") == "" && (site == "cross-site" || site == "same-site")
+}
+
 // share lets a page of a listed origin read the answer (Fetch §3.2), and
 // reports whether there is one.
 func (o origins) share(w http.ResponseWriter, r *http.Request) bool {

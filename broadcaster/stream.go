@@ -78,6 +78,8 @@ func (h *Hub) connect(w http.ResponseWriter, r *http.Request) *problem {
 		return problemMethod
 	case websocket.IsWebSocketUpgrade(r):
 		return h.upgrade(w, r)
+	case wantsEvents(r) && foreign(r):
+		return problemOrigin
 	case wantsEvents(r):
 		return h.events(w, r)
 	}
