@@ -16,8 +16,8 @@ import (
 // stream's own origin sends none with a request for events, and is told by what no
 // page can write (Fetch Metadata, Sec-Fetch-Site).
 //
-// It is kept from the handshake to the first auth frame, at most authDeadline:
-// a connection that idles holds no token.
+// It is kept from the handshake to the first auth frame, at most authDeadline: a
+// WebSocket that idles holds no token. A stream of events holds its whole request.
 func (r *ring) handed(from *http.Request) *string {
 	own := from.Header.Get("Sec-Fetch-Site") == "same-origin"
 	if r.cookie == "" || r.verify == nil || from.Header.Get("Origin") == "" && !own {

@@ -69,6 +69,9 @@ func newDoor(l net.Listener, h http.Handler, log *zap.Logger, cert *certificate)
 		WriteTimeout:      60 * time.Second, // a client that does not read
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
+		// A peer that takes no byte at all would hold its HTTP/2 handlers past their own
+		// deadlines: the end of a stream has to be written, too.
+		HTTP2: &http.HTTP2Config{WriteByteTimeout: 10 * time.Second},
 		// net/http tells of each broken handshake, at what becomes info: strangers'
 		// noise, which the level drops.
 		ErrorLog: zap.NewStdLog(log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))),
