@@ -412,16 +412,15 @@ func TestStreamsOfEventsCountAgainstTheSameLimits(t *testing.T) {
 
 // Whatever the hub says, its events hold the same JSON in the same order.
 func FuzzEventsHoldWhatTheFramesHold(f *testing.F) {
-	f.Add("welcome", 125, uint16(closeUnauthorized), "unauthorized")
-	f.Add("state", 126, uint16(closeServiceRestart), "service_restart")
-	f.Add("", 60_000, uint16(0), "")
-	f.Fuzz(func(t *testing.T, text string, length int, code uint16, reason string) {
-		if !json.Valid([]byte(`"`+reason+`"`)) || len(reason) > 100 || length < 0 || length+6*len(text) > maxText-100 {
-			t.Skip("the hub sends no such frame")
-		}
-		first, err := textFrame(errorFrame{Type: text, Message: strings.Repeat("a", length)})
+	f.Add("welcome", uint16(125), uint16(closeUnauthorized), "unauthorized")
+	f.Add("state", uint16(126), uint16(closeServiceRestart), "service_restart")
+	f.Add("", uint16(60_000), uint16(0), "")
+	f.Add("", uint16(0), uint16(closeTooMany), "\x87\"\n")
+	f.Fuzz(func(t *testing.T, text string, length, code uint16, reason string) {
+		reason = reason[:min(len(reason), 100)] // RFC 6455 §5.5: a control frame is short
+		first, err := textFrame(errorFrame{Type: text, Message: strings.Repeat("a", int(length))})
 		if err != nil {
-			t.Skip("the hub sends no such frame")
+			return // too long for a frame, so it is none
 		}
 		frames := append(append(bytes.Clone(first), closeFrame(int(code), reason)...), pong...)
 		var got []string

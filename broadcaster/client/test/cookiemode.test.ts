@@ -10,7 +10,8 @@ import { createManager } from '../src/manager'
 import { cookieWorld, jars } from './cookieworld'
 import { covers } from './covers'
 import { problem } from './server'
-import type { FakeSocket, Tab, World } from './world'
+import type { FakeSocket } from './wires'
+import type { Tab, World } from './world'
 
 const second = { key: 'k2', kid: '2026-11-b' }
 

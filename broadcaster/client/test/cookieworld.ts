@@ -1,4 +1,5 @@
-import type { Browser, FakeSocket, Tab } from './world'
+import type { FakeSocket } from './wires'
+import type { Browser, Tab } from './world'
 import { World } from './world'
 
 /** What the browsers of a world hold in the cookie: key: browser; value: the token. */

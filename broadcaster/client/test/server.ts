@@ -1,7 +1,8 @@
 /** The server of the virtual world: signs, verifies and broadcasts as the real one does. */
 import type { State } from '../src/frames'
-import type { FakeSocket, Tab, World } from './world'
-import { FakeStream } from './world'
+import type { FakeSocket } from './wires'
+import { FakeStream } from './wires'
+import type { Tab, World } from './world'
 
 export interface Key {
   readonly key: string

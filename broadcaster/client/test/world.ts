@@ -3,10 +3,13 @@
  * broadcasts. Nothing in it waits for real time; run() moves the clock from one timer to the next and lets
  * everything that has become possible happen in between.
  */
-import type { ChannelLike, LockOptions, LocksLike, Scope, SocketLike, StorageLike } from '../src/scope'
+import type { ChannelLike, Scope, StorageLike } from '../src/scope'
 import type { Keyturn, Options } from '../src/keyturn'
 import { createKeyturn } from '../src/keyturn'
+import { Locks } from './locks'
 import { Server } from './server'
+import type { FakeStream } from './wires'
+import { FakeSocket } from './wires'
 
 interface Job {
   readonly at: number
@@ -93,83 +96,6 @@ class Store implements StorageLike {
   removeItem = (key: string): void => void this.items.delete(key)
 }
 
-/** The lock of one name: first come, first served; a steal breaks the holder. */
-class Lock {
-  private held: { reject: (error: unknown) => void } | null = null
-  private readonly queue: (() => boolean)[] = []
-  /** Most jobs that ever ran at once; more than one only after a steal. */
-  most = 0
-  running = 0
-  grants = 0
-
-  request = <T>(options: LockOptions, job: (lock: object | null) => T | Promise<T>): Promise<T> =>
-    new Promise<T>((resolve, reject) => {
-      const grant = (): void => {
-        const holder = { reject }
-        this.held = holder
-        this.grants++
-        this.most = Math.max(this.most, ++this.running)
-        Promise.resolve()
-          .then(() => job({}))
-          .then(resolve, reject)
-          .finally(() => {
-            this.running--
-            if (this.held === holder) this.release()
-          })
-      }
-      if (options.signal?.aborted) return reject(options.signal.reason)
-      if (options.steal) {
-        this.held?.reject(new DOMException('stolen', 'AbortError'))
-        return grant()
-      }
-      if (!this.held) return grant()
-      if (options.ifAvailable) return void Promise.resolve(job(null)).then(resolve, reject)
-      let open = true
-      this.queue.push(() => {
-        if (open) grant()
-        return open
-      })
-      options.signal?.addEventListener('abort', () => {
-        if (!open) return
-        open = false
-        reject(options.signal!.reason)
-      })
-    })
-
-  private release(): void {
-    this.held = null
-    while (this.queue.length > 0 && !this.queue.shift()!()) continue
-  }
-
-  isHeld(): boolean {
-    return this.held !== null
-  }
-}
-
-/** Web Locks. */
-class Locks implements LocksLike {
-  private readonly named = new Map<string, Lock>()
-
-  of(name: string): Lock {
-    const lock = this.named.get(name) ?? new Lock()
-    this.named.set(name, lock)
-    return lock
-  }
-
-  request = <T>(name: string, options: LockOptions, job: (lock: object | null) => T | Promise<T>): Promise<T> =>
-    this.of(name).request(options, job)
-
-  /** Most jobs that ever ran at once under the lock of a refresh; more than one only after a steal. */
-  get most(): number {
-    return this.of('keyturn:payments').most
-  }
-
-  /** Whether a refresh is under way. */
-  isHeld(): boolean {
-    return this.of('keyturn:payments').isHeld()
-  }
-}
-
 /** One user's browser: what its tabs share. */
 export class Browser {
   readonly tabs: Tab[] = []
@@ -196,95 +122,6 @@ export class Browser {
   /** A page that has just started a client. */
   open(options: Options = {}): Tab {
     return this.tab().start(options)
-  }
-}
-
-export class FakeSocket implements SocketLike {
-  onopen: ((event: unknown) => void) | null = null
-  onmessage: ((event: { data: unknown }) => void) | null = null
-  onclose: ((event: { code: number }) => void) | null = null
-  onerror: ((event: unknown) => void) | null = null
-  readonly sent: Record<string, unknown>[] = []
-  state: 'connecting' | 'open' | 'closed' = 'connecting'
-  /** The network is gone and nobody knows: nothing gets through any more, in either direction. */
-  cut = false
-  closedWith: number | undefined
-
-  constructor(readonly tab: Tab, readonly url: string, readonly protocols: string[]) {}
-
-  send(data: string): void {
-    if (this.state !== 'open') throw new DOMException('not open', 'InvalidStateError')
-    const frame = JSON.parse(data) as Record<string, unknown>
-    this.sent.push(frame)
-    if (!this.cut) this.tab.world.after(5, () => this.tab.world.server.received(this, frame))
-  }
-
-  close(code?: number): void {
-    this.closedWith = code
-    this.end(code ?? 1005)
-  }
-
-  /** The server or the network ends it. */
-  end(code: number): void {
-    if (this.state === 'closed') return
-    this.state = 'closed'
-    this.tab.world.server.sockets.delete(this)
-    this.tab.world.after(0, () => this.onclose?.({ code }))
-  }
-
-  deliver(frame: unknown): void {
-    if (this.cut) return
-    const data = typeof frame === 'string' ? frame : JSON.stringify(frame)
-    this.tab.world.after(this.tab.wireMs, () => {
-      if (this.state === 'open') this.onmessage?.({ data })
-    })
-  }
-}
-
-/** A stream of server-sent events, as the server has it. */
-export class FakeStream {
-  readonly url: string
-  readonly sent: Record<string, unknown>[] = []
-  state: 'open' | 'closed' = 'open'
-  /** The network is gone and nobody knows. */
-  cut = false
-  private out!: ReadableStreamDefaultController<Uint8Array>
-  readonly body = new ReadableStream<Uint8Array>({
-    start: (out) => void (this.out = out),
-    // Whoever asked has let go of it.
-    cancel: () => this.gone(),
-  })
-
-  constructor(readonly tab: Tab, readonly request: Request) {
-    this.url = request.url
-    tab.streams.push(this)
-  }
-
-  /** Lets these bytes get there, in a piece of their own. */
-  write(bytes: string | Uint8Array): void {
-    if (this.cut) return
-    this.tab.world.after(this.tab.wireMs, () => {
-      if (this.state === 'open') this.out.enqueue(typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes)
-    })
-  }
-
-  deliver(frame: unknown): void {
-    this.write(`data: ${JSON.stringify(frame)}\n\n`)
-  }
-
-  /** The server ends it; 1006 says nothing. */
-  end(code: number): void {
-    if (code !== 1006) this.deliver({ type: 'close', code, reason: 'as the table says' })
-    this.tab.world.after(this.tab.wireMs, () => {
-      if (this.state === 'closed' || this.cut) return
-      this.gone()
-      this.out.close()
-    })
-  }
-
-  private gone(): void {
-    this.state = 'closed'
-    this.tab.world.server.sockets.delete(this)
   }
 }
 
