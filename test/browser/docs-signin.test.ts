@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { launch } from './chromium.js'
 import { covers } from './covers.js'
 import { Daemon, until } from './daemon.js'
-import { blocks, missing } from './docs.js'
+import { blocks, unseen } from './docs.js'
 import { signinScenes } from './signin-scenes.js'
 import { setSigninStage } from './signin-stage.js'
 
@@ -25,7 +25,10 @@ for (const mode of ['redirect', 'auto'] as const) {
         const asked = all.filter((b) => b.tag === 'log' && b.name === name)
         expect(asked, 'a page shows this scene').not.toEqual([])
         const lines = await scene.play(stage)
-        for (const block of asked) expect(missing(block, lines), `${block.page}:${block.line} in\n${lines.join('\n')}`).toEqual([])
+        for (const block of asked) {
+          const lacks = await unseen(block, lines)
+          expect(lacks, `${block.page}:${block.line} in\n${lines.join('\n')}`).toEqual([])
+        }
       })
     }
   })

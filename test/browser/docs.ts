@@ -1,5 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { until } from './daemon.js'
 
 /** Where the pages about the browser client are. */
 export const folder = fileURLToPath(new URL('../../broadcaster/client/docs/', import.meta.url))
@@ -60,4 +61,13 @@ export function missing(block: Block, lines: readonly string[]): string[] {
     if (at >= 0) from = at + 1
     return at < 0
   })
+}
+
+/**
+ * Waits until a console, whose lines still grow, shows all that a block has; resolves with what it still lacks when
+ * the time is over. A console comes after what its page does: a scene that has been played may still be telling of it.
+ */
+export async function unseen(block: Block, lines: readonly string[], deadlineMs = 20_000): Promise<string[]> {
+  await until(() => missing(block, lines).length === 0, 'the lines are there', deadlineMs).catch(() => {})
+  return missing(block, lines)
 }
