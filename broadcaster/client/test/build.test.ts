@@ -19,7 +19,7 @@ const files = (folder: string): string[] =>
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
     .sort()
 
-test('the committed build is what the sources give, byte for byte', { timeout: 120_000 }, () => {
+test('the committed build is what the sources give, byte for byte', () => {
   const fresh = mkdtempSync(join(tmpdir(), 'keyturn-'))
   try {
     execFileSync(process.execPath, [join(home, 'scripts/build.mjs'), fresh])
@@ -42,7 +42,7 @@ async function weigh(contents: string): Promise<number> {
 
 // The aim is 6 KiB for the core and 12 KiB for all; what the client does takes more. These keep it from growing
 // unnoticed: lower them with each byte won, raise them only for something that a user asked for.
-test('the parts of the script grow only on purpose', { timeout: 120_000 }, async () => {
+test('the parts of the script grow only on purpose', async () => {
   covers('PERF-07')
   const core = await weigh("import { createKeyturn } from './keyturn'; window.k = createKeyturn")
   const paths = await weigh("import { createKeyturn } from './keyturn'; import { installFetch, installXhr } from './fetch'; window.k = [createKeyturn, installFetch, installXhr]")

@@ -41,7 +41,7 @@ function check(files: Record<string, string>): string[] {
   }
 }
 
-test('each block of the page compiles against the real library', { timeout: 60_000 }, () => {
+test('each block of the page compiles against the real library', () => {
   covers('API-15')
   const all = blocks()
   const [first] = all.keys()
