@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -171,6 +172,7 @@ func TestUpgradesAreAdmittedAtARate(t *testing.T) {
 		c := payments(nil)
 		c.Limits = Limits{UpgradesPerSecond: 1, ExemptLoopback: exempt}
 		ho := open(t, c)
+		begin := time.Now()
 		ho.connect()
 		refused := 0
 		for range 5 {
@@ -178,8 +180,9 @@ func TestUpgradesAreAdmittedAtARate(t *testing.T) {
 				refused++
 			}
 		}
-		if exempt && refused != 0 || !exempt && refused < 3 {
-			t.Errorf("loopback exempt %v: %d of 5 refused", exempt, refused)
+		took := time.Since(begin) // each second of a slow machine admits one more
+		if exempt && refused != 0 || !exempt && refused < 5-int(took/time.Second) {
+			t.Errorf("loopback exempt %v: %d of 5 refused in %s", exempt, refused, took)
 		}
 	}
 }

@@ -145,6 +145,7 @@ type house struct {
 	dial func(context.Context) (net.Conn, error)
 	base string        // of URLs, without a slash
 	wait time.Duration // how long clients wait for what must come
+	real bool          // time is: while a slow machine works, beacons come between what a story tells of
 	stop func()        // ends Run and waits for it; may be called twice
 }
 
@@ -169,6 +170,7 @@ func open(t testing.TB, c Config, useTLS ...bool) *house {
 	}
 	addr := srv.Listener.Addr().String()
 	ho := run(t, hub, srv.URL)
+	ho.real = true
 	ho.dial = func(ctx context.Context) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", addr)
 	}
@@ -256,6 +258,7 @@ func openPipes(t testing.TB, c Config, useTLS ...bool) *house {
 // pipes never block the hub unless the story wants that.
 type client struct {
 	t      testing.TB
+	ho     *house
 	wait   time.Duration
 	ws     *websocket.Conn
 	raw    net.Conn
@@ -263,6 +266,9 @@ type client struct {
 	closed chan *websocket.CloseError // receives once; code 1006 for a lost connection
 	done   chan struct{}              // the reader has ended
 	hangUp func()                     // of a stream of events
+
+	rev     float64 // of the last state that was taken
+	beacons int64   // that were passed over
 }
 
 type dialOption struct {
@@ -306,7 +312,7 @@ func (ho *house) connect(opts ...dialOption) *client {
 	if err != nil {
 		ho.t.Fatalf("connect: %v (%v)", err, resp)
 	}
-	c := &client{t: ho.t, wait: ho.wait, ws: ws, raw: raw, frames: make(chan map[string]any, 1024), closed: make(chan *websocket.CloseError, 1), done: make(chan struct{})}
+	c := &client{t: ho.t, ho: ho, wait: ho.wait, ws: ws, raw: raw, frames: make(chan map[string]any, 1024), closed: make(chan *websocket.CloseError, 1), done: make(chan struct{})}
 	if o.deaf {
 		close(c.done)
 	} else {
@@ -340,32 +346,49 @@ func (c *client) read() {
 // patience bounds waits for something that must come; no story waits for it to pass.
 const patience = 30 * time.Second
 
+// beacon reports whether a frame is a beacon that came between: where time is
+// real, the state that was taken last, once for each time at which the wheel
+// may have come to this client. Any more would be a state that is told twice.
+func (c *client) beacon(f map[string]any) bool {
+	if !c.ho.real || f["type"] != "state" {
+		return false
+	}
+	if rev, ok := f["rev"].(float64); !ok || rev != c.rev {
+		c.rev = rev
+		return false
+	}
+	c.beacons++
+	ticks, round := c.ho.clock()/tick.Milliseconds(), int64(c.ho.config.Beacon/tick)
+	return c.beacons <= (ticks+round-1)/round
+}
+
 // next returns the next frame, which must be of that type.
 func (c *client) next(kind string) map[string]any {
 	c.t.Helper()
 	timer := time.NewTimer(c.wait)
 	defer timer.Stop()
-	select {
-	case f := <-c.frames:
+	for {
+		var f map[string]any
+		select {
+		case f = <-c.frames:
+		case ce := <-c.closed:
+			c.closed <- ce
+			select {
+			case f = <-c.frames:
+			default:
+				c.t.Fatalf("got close %d %q, want a frame of type %q", ce.Code, ce.Text, kind)
+			}
+		case <-timer.C:
+			c.t.Fatalf("no frame in %s, want one of type %q", c.wait, kind)
+		}
+		if c.beacon(f) {
+			continue
+		}
 		if f["type"] != kind {
 			c.t.Fatalf("got frame %v, want one of type %q", f, kind)
 		}
 		return f
-	case ce := <-c.closed:
-		c.closed <- ce
-		select {
-		case f := <-c.frames:
-			if f["type"] == kind {
-				return f
-			}
-			c.t.Fatalf("got frame %v, want one of type %q", f, kind)
-		default:
-		}
-		c.t.Fatalf("got close %d %q, want a frame of type %q", ce.Code, ce.Text, kind)
-	case <-timer.C:
-		c.t.Fatalf("no frame in %s, want one of type %q", c.wait, kind)
 	}
-	return nil
 }
 
 // frame returns the next frame, of whatever type.
@@ -373,19 +396,23 @@ func (c *client) frame() map[string]any {
 	c.t.Helper()
 	timer := time.NewTimer(c.wait)
 	defer timer.Stop()
-	select {
-	case f := <-c.frames:
-		return f
-	case <-c.done:
-	case <-timer.C:
+	for {
+		var f map[string]any
+		select {
+		case f = <-c.frames:
+		case <-c.done:
+			select {
+			case f = <-c.frames:
+			default:
+				c.t.Fatal("no frame came")
+			}
+		case <-timer.C:
+			c.t.Fatal("no frame came")
+		}
+		if !c.beacon(f) {
+			return f
+		}
 	}
-	select {
-	case f := <-c.frames:
-		return f
-	default:
-		c.t.Fatal("no frame came")
-	}
-	return nil
 }
 
 // end waits for the close frame and checks its code. Frames before it stay to be read.
@@ -407,10 +434,15 @@ func (c *client) end(code int) {
 // silent checks that no frame waits.
 func (c *client) silent() {
 	c.t.Helper()
-	select {
-	case f := <-c.frames:
-		c.t.Fatalf("got frame %v, want none", f)
-	default:
+	for {
+		select {
+		case f := <-c.frames:
+			if !c.beacon(f) {
+				c.t.Fatalf("got frame %v, want none", f)
+			}
+		default:
+			return
+		}
 	}
 }
 
