@@ -100,11 +100,14 @@ describe('reports', () => {
     await page.getByTestId('thread').selectOption('Quarter-end close')
     await until(() => path(page) === '/ui/reports?thread_id=test123', 'the thread is in the address')
     await page.getByTestId('filter').selectOption('active')
+    // The first page has as many rows, and stays until the second is there.
+    const answer = page.waitForResponse((r) => new URL(r.url()).searchParams.get('page') === '2')
     await page.getByTestId('page-next').click()
-    await until(async () => path(page) === '/ui/reports?thread_id=test123&filter=active&page=2' && (await rows(page)).length === 8, 'the second page is there')
-    const second = await rows(page)
+    const second = ((await (await answer).json()) as { reports: { id: string }[] }).reports.map(({ id }) => id)
+    expect(second).toHaveLength(8)
+    await until(async () => path(page) === '/ui/reports?thread_id=test123&filter=active&page=2' && (await rows(page)).join() === second.join(), 'the second page is there')
     await page.getByRole('link', { name: second[3]! }).click()
-    expect(path(page)).toBe(`/ui/reports?thread_id=test123&filter=active&page=2#${second[3]}`)
+    await until(() => path(page) === `/ui/reports?thread_id=test123&filter=active&page=2#${second[3]}`, 'the row is in the address')
     expect(await page.locator('tr[aria-current]').getAttribute('data-id')).toBe(second[3])
     expect(await page.getByTestId('approve').textContent()).toBe(`Approve ${second[3]}`)
 
@@ -118,7 +121,7 @@ describe('reports', () => {
     await page.goBack() // the row
     await page.goBack() // the page
     await until(async () => (await rows(page))[0] !== second[0], 'the first page is there')
-    expect(path(page)).toBe('/ui/reports?thread_id=test123&filter=active')
+    await until(() => path(page) === '/ui/reports?thread_id=test123&filter=active', 'the address is the first page\'s')
     expect(await page.getByTestId('page').textContent()).toBe('1')
     // What the address holds is no unsaved work.
     expect(await page.evaluate(() => [...document.querySelectorAll('option')].filter((o) => o.selected !== o.defaultSelected).length)).toBe(0)
