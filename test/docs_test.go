@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -183,16 +182,16 @@ func TestTheCheckOfThePagesLeadsToTheServiceThatHoldsAnotherSecret(t *testing.T)
 	}
 
 	serve := func(instance string, secret []byte, more string) *service {
-		s := &service{dir: t.TempDir(), admin: free(t)}
+		s := &service{dir: t.TempDir()}
 		s.hold(t, 1, secret)
 		config := fmt.Sprintf(`rings: [{name: payments, secret: %[1]s/keys.json, signAfter: 0s, poll: 1s}]
 nats: {url: %[2]q, replicas: 1}
-broadcast: {listen: %[3]q}
-admin: {listen: %[4]q, tokens: [{name: ops, sha256: %[5]s, can: [view]}]}
+broadcast: {listen: "127.0.0.1:0"}
+admin: {listen: "127.0.0.1:0", tokens: [{name: ops, sha256: %[3]s, can: [view]}]}
 dataDir: %[1]s/data
-instance: %[6]s
+instance: %[4]s
 drain: 0s
-%[7]s`, s.dir, server.URL(), free(t), s.admin, sum[1], instance, more)
+%[5]s`, s.dir, server.URL(), sum[1], instance, more)
 		file := filepath.Join(s.dir, "keyturn.yaml")
 		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 			t.Fatal(err)
@@ -208,8 +207,13 @@ drain: 0s
 				t.Errorf("%s ended with %v:\n%s", instance, err, s.printed())
 			}
 		})
+		harness.Until(t, instance+" listens", func() bool {
+			var told bool
+			_, s.admin, told = harness.Listening([]byte(s.printed()))
+			return told
+		})
 		harness.Until(t, instance+" is ready", func() bool {
-			res, err := http.Get("http://" + s.admin + "/readyz")
+			res, err := http.Get(s.admin + "/readyz")
 			if err != nil {
 				return false
 			}
@@ -226,7 +230,7 @@ drain: 0s
 	other := serve("other", wrong, "")
 
 	check := func() (string, int) {
-		cmd := exec.Command(binary, "check", "payments", "--admin", "http://"+issuer.admin)
+		cmd := exec.Command(binary, "check", "payments", "--admin", issuer.admin)
 		cmd.Env = append(os.Environ(), "KEYTURN_ADMIN_TOKEN="+token)
 		out, _ := cmd.CombinedOutput() // the exit code is looked at
 		return string(out), cmd.ProcessState.ExitCode()
@@ -256,15 +260,4 @@ drain: 0s
 		said, code = check()
 		return code == 0 && strings.Contains(said, "2 of 2 verify what is signed here")
 	})
-}
-
-// free returns an address that nobody listened on a moment ago.
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -157,9 +158,12 @@ func (d *daemon) revision(ctx context.Context) (time.Time, error) {
 	return time.UnixMilli(state.Rev), nil
 }
 
-// freeAddress is a loopback address that nobody listens on at this moment.
+// freeAddress is a loopback address that nobody listens on. All of 127.0.0.0/8
+// is this machine, so that it takes a host of its own: a port of 127.0.0.1 may
+// be somebody else's before the daemon has it.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	host := net.IPv4(127, byte(1+mathrand.IntN(254)), byte(mathrand.IntN(256)), byte(1+mathrand.IntN(254)))
+	l, err := net.Listen("tcp", net.JoinHostPort(host.String(), "0"))
 	if err != nil {
 		return "", err
 	}

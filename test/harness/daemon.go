@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"sync"
 	"syscall"
 	"testing"
@@ -39,14 +39,18 @@ func Build(t testing.TB) string {
 // RunDev starts the binary on dir, which may hold a demo.json already.
 func RunDev(t testing.TB, binary, dir string, flags ...string) *Daemon {
 	t.Helper()
-	public, inner := freeAddress(t), freeAddress(t)
-	d := &Daemon{URL: "http://" + public, Admin: "http://" + inner, Dir: dir, binary: binary}
-	d.cmd = exec.Command(binary, append([]string{"dev", "--listen", public, "--admin", inner, "--data-dir", dir}, flags...)...)
+	d := &Daemon{Dir: dir, binary: binary}
+	d.cmd = exec.Command(binary, append([]string{"dev", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data-dir", dir}, flags...)...)
 	d.cmd.Stdout, d.cmd.Stderr = &d.output, &d.output
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.Stop(t) })
+	Until(t, "the daemon listens", func() bool {
+		var told bool
+		d.URL, d.Admin, told = Listening(d.Output())
+		return told
+	})
 	Until(t, "the daemon is ready", func() bool {
 		res, err := http.Get(d.Admin + "/readyz")
 		if err != nil {
@@ -105,17 +109,17 @@ func (d *Daemon) Kill(t testing.TB) {
 	_ = d.cmd.Wait() // says that it was killed
 }
 
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+var listening = regexp.MustCompile(`listening.*?"public": ?"([^"]+)".*?"admin": ?"([^"]+)"`)
+
+// Listening reads from what a daemon printed where it listens, as URLs. A port
+// that the daemon took itself is nobody else's; one that a test took and gave
+// back may be taken again before the daemon asks for it.
+func Listening(output []byte) (public, admin string, told bool) {
+	m := listening.FindSubmatch(output)
+	if m == nil {
+		return "", "", false
 	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return address
+	return string(m[1]), string(m[2]), true
 }
 
 type lockedBuffer struct {
