@@ -50,7 +50,7 @@ func TestClientsEndOnTheNewestKeyWhenTheLog(t *testing.T) {
 			crowd := harness.Gather(t, s.URL, harness.Ring, 3, 0, nil)
 			harness.Until(t, "every browser has a state", crowd.AllTold)
 			turnTo(t, s, crowd, "second")
-			newest := s.Watcher.Status().Head.Rev
+			newest := head(t, s).Rev
 
 			c.harm(t, s)
 			harness.Until(t, "the lost state is in the log again, under a newer rev", func() bool {
@@ -78,7 +78,7 @@ func TestClientsEndOnTheNewestKeyWhenTheLogIsRestoredFromACopyThreeRotationsOld(
 	for _, kid := range []string{"second", "third", "fourth"} {
 		turnTo(t, s, crowd, kid)
 	}
-	newest := s.Watcher.Status().Head.Rev
+	newest := head(t, s).Rev
 
 	server.Stop(t)
 	// Only the log is old: the sessions live in a bucket of their own.
@@ -148,7 +148,7 @@ func turnTo(t *testing.T, s *harness.Stack, crowd *harness.Crowd, kid string) {
 func allEndWell(t *testing.T, s *harness.Stack, crowd *harness.Crowd, current string, retiring ...string) {
 	t.Helper()
 	harness.Until(t, "every browser is under "+current, func() bool { return crowd.AllUnder(current) })
-	state := s.Watcher.Status().Head
+	state := head(t, s)
 	if k, ok := state.Current(); !ok || k.Name != current {
 		t.Errorf("the log ends with %q as current, want %q", k.Name, current)
 	}
@@ -172,6 +172,17 @@ func allEndWell(t *testing.T, s *harness.Stack, crowd *harness.Crowd, current st
 	if n := crowd.Total(); n.Refused != 0 || n.Closed != 0 {
 		t.Errorf("%d calls were refused and %d sockets lost, want none", n.Refused, n.Closed)
 	}
+}
+
+// head is the newest state of the log, which browsers may have heard of before
+// the watcher that appended it had its answer.
+func head(t *testing.T, s *harness.Stack) rotation.State {
+	t.Helper()
+	state, _, err := s.Log.Head(t.Context(), harness.Ring)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
 }
 
 func jet(t *testing.T, s *harness.Stack) jetstream.JetStream {

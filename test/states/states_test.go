@@ -303,6 +303,7 @@ func TestAWipedStreamIsFilledAgainAndHeard(t *testing.T) {
 	for range 3 {
 		e.untilShown(t, s.turn())
 	}
+	e.until(t, "no key retiring", func(st rotation.State) bool { return len(st.Keys) == 1 }) // so that nothing follows the refill
 	before := last(e)
 	js := jet(t, nc)
 	if err := js.DeleteStream(t.Context(), rotation.Stream); err != nil {

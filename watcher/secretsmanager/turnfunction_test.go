@@ -3,6 +3,7 @@ package secretsmanager_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,10 +86,20 @@ func TestARotationFunctionThatFailsIsToldWithTheRemedy(t *testing.T) {
 	p := s.start(t.Context(), "one", nil)
 	p.look()
 	old := s.Holder(secret, awsfake.Current)
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	// It would wait for a quarter of an hour: its caller gives up once it waits.
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	var asked atomic.Bool
+	unhook := s.After("RotateSecret", func(awsfake.Call) awsfake.Outcome { asked.Store(true); return awsfake.Answer })
+	unwatch := s.Before("DescribeSecret", func(awsfake.Call) {
+		if asked.Load() {
+			cancel()
+		}
+	})
 	p.ctx = ctx
 	r, err := p.rotate(rollout.Request{})
+	unhook()
+	unwatch()
 	says(t, err, "did not make version", "RotationFailed", "cancel-rotate-secret --secret-id prod/jwt", "remove-from-version-id", "key "+old+" is current still")
 	if r.Turned || s.Holder(secret, awsfake.Current) != old {
 		t.Errorf("got %+v", r)
