@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connected, moved, serveApp, signInto, type Visit, visit } from './app.js'
 import { launch } from './chromium.js'
 import { covers } from './covers.js'
-import { Daemon } from './daemon.js'
+import { Daemon, until } from './daemon.js'
 import { Front } from './front.js'
 import { call, type PageStatus, status } from './page.js'
 
@@ -49,6 +49,8 @@ beforeAll(async () => {
     await v.page.evaluate(() => { (window as unknown as { marker: string }).marker = 'same document' })
     v.traffic.restart()
     visits[name] = { ...v, before: await connected(v.page), after: {} as PageStatus }
+    // The check of the configuration has its own time; its line is none of the rotation's.
+    await until(() => v.traffic.lines.some((l) => l.includes('JWT configuration')), 'the configuration is checked')
   }
   const turned = await daemon.run('rotate', 'demo')
   if (turned.code !== 0) throw new Error(turned.out)

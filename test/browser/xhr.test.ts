@@ -5,6 +5,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { launch } from './chromium.js'
 import { covers } from './covers.js'
+import { until } from './daemon.js'
 
 // A page with the script's tag, an API that takes tokens of the current kid only, and an endpoint that gives them.
 const script = readFileSync(new URL('../../broadcaster/client/dist/keyturn.js', import.meta.url))
@@ -62,16 +63,17 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   await page.close()
-  server.closeAllConnections()
-  await new Promise((resolve) => server.close(resolve))
+  const closed = new Promise((resolve) => server.close(resolve))
+  server.closeAllConnections() // after close, so that none comes meanwhile
+  await closed
 })
 
 interface Sent { readonly seen: string[], readonly status: number, readonly body: string, readonly state: number }
 
 /** Sends by XMLHttpRequest in the page; what its app sees until it has ended. */
-function send(method: string, kind: 'none' | 'text' | 'form', options: { timeout?: number, abortAfter?: number, type?: XMLHttpRequestResponseType } = {}): Promise<Sent> {
-  return page.evaluate(async ([method, kind, { timeout = 0, abortAfter, type = '' }]) => {
-    const xhr = new XMLHttpRequest()
+function send(method: string, kind: 'none' | 'text' | 'form', options: { timeout?: number, type?: XMLHttpRequestResponseType } = {}): Promise<Sent> {
+  return page.evaluate(async ([method, kind, { timeout = 0, type = '' }]) => {
+    const xhr = (window as any).sent = new XMLHttpRequest()
     const seen: string[] = []
     const note = (name: string): number => seen.push(`${name} ${xhr.readyState} ${xhr.status}`)
     // Some before open(), as properties; some after, as listeners.
@@ -85,7 +87,6 @@ function send(method: string, kind: 'none' | 'text' | 'form', options: { timeout
     const form = new FormData()
     form.set('file', new Blob(['content']), 'x.txt')
     xhr.send(kind === 'form' ? form : kind === 'text' ? 'text' : null)
-    if (abortAfter !== undefined) setTimeout(() => xhr.abort(), abortAfter)
     await ended
     await new Promise((resolve) => setTimeout(resolve))
     return { seen, status: xhr.status, body: JSON.stringify(xhr.response), state: xhr.readyState }
@@ -123,10 +124,13 @@ test('one that stays refused shows the refusal, whole', async () => {
 test('one that its app ends, or that is over its time, during the refresh ends as a browser ends it', async () => {
   slow = null
   kid++
-  const aborted = await send('GET', 'none', { abortAfter: 300 })
+  const sent = send('GET', 'none')
+  await until(() => refreshes === 2, 'the refresh has begun')
+  await page.evaluate(() => { (window as any).sent.abort() })
+  const aborted = await sent
   expect(aborted.seen).toEqual(['readystatechange 1 0', 'loadstart 1 0', 'readystatechange 4 0', 'abort 4 0', 'loadend 4 0'])
   expect(aborted.state).toBe(0)
-  const late = await send('GET', 'none', { timeout: 400 })
+  const late = await send('GET', 'none', { timeout: 3000 }) // by then it has long been refused
   expect(late.seen).toEqual(['readystatechange 1 0', 'loadstart 1 0', 'readystatechange 4 0', 'timeout 4 0', 'loadend 4 0'])
   expect(calls.map(({ status }) => status)).toEqual([401, 401])
 })

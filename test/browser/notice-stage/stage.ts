@@ -115,6 +115,21 @@ export class NoticePage {
     await this.page.evaluate((m) => { (window as unknown as { stage: InPage }).stage.reject(m) }, message)
   }
 
+  /** Stops the page's clock: from here on time passes by `page.clock` alone. */
+  async stopClock(): Promise<void> {
+    await this.page.clock.install()
+    await this.page.clock.pauseAt(Date.now() + 60_000)
+  }
+
+  /** Listens between the windows, after the notice; what it returns waits until this word has come by. */
+  async hears(word: string): Promise<() => Promise<void>> {
+    await this.page.evaluate((w) => {
+      const channel = new BroadcastChannel('keyturn:notice')
+      channel.onmessage = ({ data }) => { if (data === w) Object.assign(window, { heard: true }) }
+    }, word)
+    return async () => { await this.page.waitForFunction(() => 'heard' in window) }
+  }
+
   async vanish(): Promise<void> {
     await this.page.evaluate(() => { (window as unknown as { stage: InPage }).stage.vanish() })
   }
