@@ -57,6 +57,7 @@ export class Chromium {
     const tab = new Tab(this, targetId as string, sessionId as string)
     this.tabs.set(tab.session, tab)
     await tab.send('Page.enable')
+    await tab.send('Page.setLifecycleEventsEnabled', { enabled: true })
     await tab.send('Network.enable')
     if (script) await tab.send('Page.addScriptToEvaluateOnNewDocument', { source: script })
     await tab.go(url)
@@ -65,7 +66,7 @@ export class Chromium {
 
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.child.once('close', resolve))
-    await this.send('Browser.close').catch(() => this.child.kill())
+    this.send('Browser.close').catch(() => this.child.kill()) // it may be gone before it answers
     await closed
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 10 })
   }
@@ -82,7 +83,8 @@ export class Chromium {
 export class Tab {
   /** Addresses that were answered with 401 or 403. */
   readonly refused: string[] = []
-  private loads = 0
+  /** Ids of the documents that are loaded: a new tab's blank page may be so only after the next one was asked for. */
+  private readonly loaded = new Set<string>()
 
   constructor(private readonly browser: Chromium, readonly target: string, readonly session: string) {}
 
@@ -100,9 +102,8 @@ export class Tab {
 
   /** Navigates, and waits until the page is loaded. */
   async go(url: string): Promise<void> {
-    const before = this.loads
-    await this.send('Page.navigate', { url })
-    await until(() => this.loads > before, `${url} is loaded`)
+    const { loaderId } = await this.send('Page.navigate', { url })
+    await until(() => this.loaded.has(loaderId as string), `${url} is loaded`)
   }
 
   /** Makes this tab the visible one. */
@@ -111,7 +112,7 @@ export class Tab {
   }
 
   heard(method: string, params: Record<string, unknown>): void {
-    if (method === 'Page.loadEventFired') this.loads++
+    if (method === 'Page.lifecycleEvent' && params.name === 'load') this.loaded.add(params.loaderId as string)
     if (method === 'Network.responseReceived') {
       const { status, url } = params.response as { status: number, url: string }
       if (status === 401 || status === 403) this.refused.push(`${status} ${url}`)

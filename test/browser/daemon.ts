@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -25,10 +25,12 @@ export class Daemon {
   output = ''
   private child: ChildProcess | undefined
 
-  /** Starts it and resolves once its page answers. */
+  /** Starts it and resolves once its page answers, and the verbs find it. */
   async start(...flags: string[]): Promise<this> {
     const [port, admin] = await this.ports()
-    return this.launch(['dev', '--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${admin}`, '--data-dir', this.dir, ...flags])
+    await this.launch(['dev', '--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${admin}`, '--data-dir', this.dir, ...flags])
+    await until(() => existsSync(join(this.dir, 'admin.json')), 'the verbs can find it')
+    return this
   }
 
   /**
@@ -136,16 +138,27 @@ export async function until(holds: () => boolean | Promise<boolean>, what: strin
   }
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+let port = 0
+
+/**
+ * A port that nobody listens on, for a process that is told of it and takes it a moment later. It is below those that a
+ * system gives out by itself: there, whoever asks for any port, or connects to one, could be given it meanwhile. Test
+ * files that run at the same time look among others.
+ */
+export async function freePort(): Promise<number> {
+  const [least, most, files] = [20_000, 32_000, 8]
+  for (let tries = 0; tries < 100; tries++) {
+    port = port && port + files < most ? port + files : least + files * randomInt((most - least) / files) + Number(process.env.VITEST_POOL_ID ?? 0) % files
+    if (await listens(port)) return port
+  }
+  throw new Error(`no port from ${least} to ${most} is free`)
+}
+
+/** Whether one can listen on a port. */
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer()
-    server.on('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => {
-        if (address && typeof address === 'object') resolve(address.port)
-        else reject(new Error('no port was given'))
-      })
-    })
+    server.on('error', () => { resolve(false) })
+    server.listen(port, '127.0.0.1', () => { server.close(() => { resolve(true) }) })
   })
 }

@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { launch } from './chromium.js'
 import { covers } from './covers.js'
-import { Daemon, until } from './daemon.js'
+import { Daemon, freePort, until } from './daemon.js'
 import { blocks, unseen } from './docs.js'
 import { signinScenes } from './signin-scenes.js'
 import { setSigninStage } from './signin-stage.js'
@@ -34,13 +33,6 @@ for (const mode of ['redirect', 'auto'] as const) {
   })
 }
 
-const port = (): Promise<number> => new Promise((resolve, reject) => {
-  const server = createServer().on('error', reject).listen(0, '127.0.0.1', () => {
-    const address = server.address()
-    server.close(() => (address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port was given'))))
-  })
-})
-
 test('the provider of ten lines signs people in, with their roles', async () => {
   covers('DOC-07')
   const scripts = all.filter(({ tag }) => tag === 'mjs')
@@ -50,7 +42,7 @@ test('the provider of ten lines signs people in, with their roles', async () => 
   const browser = await launch()
   let provider: ChildProcess | undefined
   try {
-    const issuer = `http://127.0.0.1:${await port()}`
+    const issuer = `http://127.0.0.1:${await freePort()}`
     await daemon.start('--issuer', issuer) // it asks the provider when somebody signs in
     const script = scripts[0]!.text.replaceAll('http://127.0.0.1:9000', issuer).replace('listen(9000', `listen(${new URL(issuer).port}`)
       .replace('http://127.0.0.1:8080', daemon.url)

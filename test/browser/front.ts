@@ -21,6 +21,7 @@ export interface Seen {
   readonly path: string
   readonly body: string
   readonly authorization: string | undefined
+  /** 0 until the page is told. */
   status: number
   /** The answer is over, or the page has gone. */
   ended: boolean
@@ -79,9 +80,10 @@ export class Front {
   /** Lets the open WebSockets be, and passes nothing on any more: what a connection is after a long sleep. */
   deafen(): void {
     for (const socket of this.open) {
-      socket.unpipe()
-      socket.resume()
-      this.far.get(socket)?.unpipe().resume()
+      const far = this.far.get(socket)
+      if (!far) continue
+      socket.unpipe().resume()
+      far.unpipe().resume()
     }
   }
 
@@ -92,7 +94,11 @@ export class Front {
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = []
-    for await (const chunk of request) chunks.push(chunk as Buffer)
+    try {
+      for await (const chunk of request) chunks.push(chunk as Buffer)
+    } catch {
+      return // the page has gone in the midst of its request
+    }
     const body = Buffer.concat(chunks)
     const path = new URL(request.url ?? '/', this.url).pathname
     const seen: Seen = {
@@ -106,22 +112,27 @@ export class Front {
         seen.status = status
         response.writeHead(status, headers).end(text)
       },
-      forward: () => this.forward(request, body, response).then((status) => (seen.status = status)),
+      forward: () => this.forward(request, body, response, seen),
     }
     if (path === '/v1/stream' && this.stream === 'none') call.reply(502)
     else await (this.handlers.get(path) ?? ((c) => c.forward()))(call)
   }
 
-  private forward(request: IncomingMessage, body: Buffer, response: ServerResponse): Promise<number> {
+  private forward(request: IncomingMessage, body: Buffer, response: ServerResponse, seen: Seen): Promise<number> {
     return new Promise((resolve) => {
       const up = ask(this.daemon + (request.url ?? '/'), { method: request.method, headers: this.headers(request) }, (answer) => {
-        response.writeHead(answer.statusCode ?? 502, answer.headers)
+        // Before the page has it: whoever hears of its answer from the page finds the status here.
+        seen.status = answer.statusCode ?? 502
+        response.writeHead(seen.status, answer.headers)
         answer.pipe(response)
-        answer.on('end', () => { resolve(answer.statusCode ?? 502) })
+        answer.on('end', () => { resolve(seen.status) })
         answer.on('error', () => { response.destroy() })
       })
       up.on('error', () => {
-        if (!response.headersSent) response.writeHead(502).end()
+        if (!response.headersSent) {
+          seen.status = 502
+          response.writeHead(502).end()
+        }
         resolve(502)
       })
       response.on('close', () => { if (!response.writableFinished) up.destroy() })
@@ -131,21 +142,23 @@ export class Front {
 
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => {}) // a page that goes away takes its socket along
+    this.open.add(socket)
+    socket.on('close', () => { this.open.delete(socket) })
     if (this.stream !== 'socket') {
       socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n')
       return
     }
     const up = ask(this.daemon + (request.url ?? '/'), { headers: this.headers(request) })
     up.on('upgrade', (answer, far, rest) => {
+      far.on('error', () => {})
+      if (socket.destroyed) return void far.destroy() // cut, or left by its page, meanwhile
       const lines = answer.rawHeaders.flatMap((name, i, all) => (i % 2 ? [] : [`${name}: ${all[i + 1]}`]))
       socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('\r\n')}\r\n\r\n`)
       socket.write(rest)
       far.write(head)
       socket.pipe(far).pipe(socket)
-      this.open.add(socket)
       this.far.set(socket, far)
       const gone = (): void => {
-        this.open.delete(socket)
         socket.destroy()
         far.destroy()
       }
