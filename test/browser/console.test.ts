@@ -104,12 +104,15 @@ test('the check prints its five lines, and again after a rotation, as things are
   const lines = (kid: string | null): string[] => [
     'JWT Secret Length: OK (>= 32 bytes)', `JWT Key ID: ${kid}`, `Token kid: ${kid} (current)`, 'Secret Matches: true', 'Endpoint configured: yes',
   ]
-  expect(await check()).toEqual(lines(before.kid))
+  // The server asks its verifiers every two seconds at most, whoever asks for it; one that is slow to answer does not agree.
+  const tells = async (kid: string | null): Promise<void> => {
+    let told: string[] = []
+    await until(async () => (told = await check()).join() === lines(kid).join(), 'the check tells of this key', 30_000).catch(() => {})
+    expect(told).toEqual(lines(kid))
+  }
+  await tells(before.kid)
   expect((await stage.daemon.run('rotate', 'demo', '--compromise')).code).toBe(0)
-  const after = await moved(page, before)
-  // The server asks its verifiers every two seconds at most, whoever asks for it.
-  await until(async () => (await check())[1] === lines(after.kid)[1], 'the check tells the new kid')
-  expect(await check()).toEqual(lines(after.kid))
+  await tells((await moved(page, before)).kid)
 })
 
 test('the check finds an endpoint that is wrong', async () => {
