@@ -86,11 +86,13 @@ export class Tab {
 
   /** Waits until a page of the app is there at exactly this path, query and hash included, with a user and a connection. */
   async arrives(path: string, socket = true): Promise<void> {
+    const there = (): boolean => this.page.url() === this.person.app + path
     await until(async () => {
-      if (this.page.url() !== this.person.app + path) return false
+      if (!there()) return false
       const now = await status(this.page).catch(() => undefined) // a page on its way has no client yet
-      return !!now?.token && (!socket || (now.socket === 'open' && now.rev !== null))
-    }, `${path} is there and signed in; last at ${this.visits.at(-1)}`, 20_000)
+      // A page that was being left has let the next one answer.
+      return there() && !!now?.token && (!socket || (now.socket === 'open' && now.rev !== null))
+    }, `${path} is there and signed in; last at ${this.visits.at(-1)}`)
   }
 
   /** The name of the person on the provider's page. */
@@ -113,6 +115,20 @@ export class Tab {
       await route.continue().catch(() => {}) // a page that is gone needs no answer
     })
     return { arrived, release }
+  }
+
+  /**
+   * Keeps callback pages from here on that say why somebody has to sign in: they stay until the function that this
+   * returns is called, instead of two seconds.
+   */
+  async holdReason(): Promise<() => Promise<void>> {
+    await this.page.addInitScript(() => {
+      if (location.pathname !== '/ui/callback') return
+      const w = window as any
+      const after = setTimeout
+      w.setTimeout = (job: () => void, ms: number) => (ms === 2000 ? void (w.goOn = job) : after(job, ms))
+    })
+    return () => this.page.evaluate(() => { (window as any).goOn() })
   }
 
   /** The token in use, decoded in the page; null without one. */

@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import OIDC, { type ClientMetadata, interactionPolicy, type InteractionResults, type JWK } from 'oidc-provider'
+import { freePort } from './daemon.js'
 import { ProviderStore } from './providerstore.js'
 
 /** A step of a sign-in that a test can hold. */
@@ -96,7 +97,7 @@ export class Provider {
   get issuer(): string { return this.url }
 
   async start(): Promise<this> {
-    await this.listen(0)
+    await this.listen(await freePort()) // while it is down, no one who asks for any port gets its own
     this.url = `http://${this.options.host ?? '127.0.0.1'}:${(this.server!.address() as AddressInfo).port}`
     this.turnKeys()
     return this
@@ -291,7 +292,7 @@ export class Provider {
       issueRefreshToken: () => true,
       rotateRefreshToken: true,
       expiresWithSession: () => !this.options.offline,
-      ttl: { AccessToken: 600, AuthorizationCode: 60, IdToken: 600, RefreshToken: 86_400, Interaction: 600, Session: 86_400, Grant: 86_400 },
+      ttl: { AccessToken: 600, AuthorizationCode: 600, IdToken: 600, RefreshToken: 86_400, Interaction: 600, Session: 86_400, Grant: 86_400 },
       interactions: { policy, url: (_, interaction) => `/interaction/${interaction.uid}` },
       ...(this.options.audience !== undefined && { extraTokenClaims: (_, token) => ({ roles: this.users.roles((token as { accountId: string }).accountId) }) }),
       features: {

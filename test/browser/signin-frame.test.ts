@@ -143,11 +143,13 @@ describe('a provider of another site, whose cookies the browser keeps from frame
     covers('SIL-06', 'OAU-09', 'LOG-15')
     const { ann, tab } = await ended(stage, '/ui/reports?page=2')
     stage.provider.endSession(ann.name)
+    const goOn = await tab.holdReason()
     expect(await call(tab)).toBe('TOKEN_REFRESH_IN_PROGRESS')
     const { page } = tab
     await page.getByText(expired).waitFor()
     expect(new URL(page.url()).pathname).toBe('/ui/callback')
     expect([await tab.kept('postLoginUrl'), await tab.kept('postRefreshUrl')]).toEqual([null, null])
+    await goOn()
     await page.getByTestId('idp-name').waitFor()
     expect(story(tab, '[Callback]')).toEqual(['[Callback] Silent refresh failed (OIDC session expired), redirecting to login'])
     // A user who turns away is offered to sign in, and not sent off again.

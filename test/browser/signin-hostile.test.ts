@@ -60,7 +60,7 @@ test('a kept place that is none leads to the default page, under either name', a
     const key = i % 2 ? 'postRefreshUrl' : 'postLoginUrl'
     await tab.page.evaluate(([k, v]) => { sessionStorage.setItem(k!, v!) }, [key, place])
     await tab.open('/ui/callback?refresh=true')
-    await until(() => tab.story.filter((l) => l === lost).length === i + 1, `${JSON.stringify(place)} is not gone to; last at ${tab.page.url()}`, 10_000)
+    await until(() => tab.story.filter((l) => l === lost).length === i + 1, `${JSON.stringify(place)} is not gone to; last at ${tab.page.url()}`)
     await tab.page.waitForURL(`${app}/ui/reports`)
     expect(await tab.page.evaluate(() => Object.keys(sessionStorage).filter((k) => k.startsWith('post'))), place).toEqual([])
   }
@@ -206,7 +206,7 @@ for (const site of ['cross-site', 'same-site'] as const) {
     await evil.goto(`${elsewhere.origin(site)}/start`)
     const heard = await assault(evil, ann.app)
     expect(heard).toEqual([])
-    await until(() => got.filter((g) => /^POST \/auth\/(refresh|logout|callback)/.test(g)).length >= 12, 'all has been answered', 5_000)
+    await until(() => got.filter((g) => /^POST \/auth\/(refresh|logout|callback)/.test(g)).length >= 12, 'all has been answered')
     expect(got.filter((g) => !refusals.test(g))).toEqual([])
     expect(await sessionCookie(ann)).toBe(before)
 
@@ -227,7 +227,7 @@ for (const site of ['cross-site', 'same-site'] as const) {
     }, [ann.app, back] as const)
     expect(framed).toEqual([])
     // A browser shows its own page in place of one that forbids framing.
-    await until(() => evil.frames().slice(6).every((f) => !f.url().startsWith(ann.app)), `no page of the app is in a frame: ${evil.frames().map((f) => f.url()).join(' ')}`, 5_000)
+    await until(() => evil.frames().slice(6).every((f) => !f.url().startsWith(ann.app)), `no page of the app is in a frame: ${evil.frames().map((f) => f.url()).join(' ')}`)
     expect(new URL(evil.url()).origin).toBe(elsewhere.origin(site))
 
     await signedIn(ann, tab)
@@ -256,7 +256,7 @@ test('a server of one\'s own refuses them itself, by name', async () => {
       const got = answers(evil, daemon.url)
       await evil.goto(`${elsewhere.origin(site)}/start`)
       expect(await assault(evil, daemon.url)).toEqual([])
-      await until(() => got.includes('POST /auth/logout 403 origin_refused') && got.filter((g) => g.startsWith('POST /auth/refresh')).length >= 3, `all has been answered: ${got.join(', ')}`, 5_000)
+      await until(() => got.includes('POST /auth/logout 403 origin_refused') && got.filter((g) => g.startsWith('POST /auth/refresh')).length >= 3, `all has been answered: ${got.join(', ')}`)
       expect(got.filter((g) => !refusals.test(g))).toEqual([])
       expect(JSON.stringify(await context.cookies(daemon.url))).toBe(cookies)
     }

@@ -7,7 +7,7 @@ export type SigninScenes = Readonly<Record<string, { mode: Setting['mode'], play
 
 /** Resolves with the lines of a tab once one of them has come. */
 async function told(tab: Tab, last: string): Promise<string[]> {
-  await until(() => tab.lines.some((l) => l.includes(last)), `the console says ${last}`, 20_000)
+  await until(() => tab.lines.some((l) => l.includes(last)), `the console says ${last}`)
   return tab.lines
 }
 
@@ -28,8 +28,9 @@ export const signinScenes: SigninScenes = {
     mode: 'redirect',
     async play(stage) {
       const tab = await granted(stage, '/ui/reports')
+      const lines = await told(tab, '[Callback] Redirecting')
       await tab.arrives('/ui/reports')
-      return told(tab, '[Callback] Redirecting')
+      return lines
     },
   },
 

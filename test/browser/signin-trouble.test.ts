@@ -28,7 +28,7 @@ const settle = async (): Promise<void> => {
 const back = async (who: Person): Promise<void> => until(async () => {
   const { status } = await fetch(`${who.app}/auth/login`, { redirect: 'manual' })
   return status === 302
-}, 'the server finds the provider again', 10_000)
+}, 'the server finds the provider again')
 
 test('while the provider is down the last claims do, and nobody notices', async () => {
   covers('SIL-01', 'SIL-05')
@@ -75,7 +75,7 @@ test('with the session over and the provider down a page stays where it is, says
     await stage.provider.up()
   }
   await back(ann)
-  await until(async () => (await refresh(tab)) === 'refreshed', 'the page is signed in again', 20_000)
+  await until(async () => (await refresh(tab)) === 'refreshed', 'the page is signed in again')
   expect(await tab.roles()).toEqual(['user', 'analyst'])
   expect([await tab.marked(), tab.redirects]).toEqual([true, 0])
 })
@@ -161,16 +161,17 @@ test('a user whom the provider drops is out in all tabs, is told why, and comes 
   const other = await ann.another()
   ann.expected = /./
   stage.provider.users.revoke(ann.name)
-  const told = tab.page.getByText('Your authentication session has expired. Please log in again.').first().waitFor() // it is there for two seconds
+  const goOn = await tab.holdReason()
   void refresh(tab).catch(() => {}) // the page is left meanwhile
-  await told
-  await until(() => tab.story.some((l) => l.includes('[Callback] Silent refresh failed (OIDC session expired)')), 'the callback page says why', 20_000)
-  await tab.page.getByTestId('idp-name').waitFor({ timeout: 10_000 }) // and after two seconds the login is there
+  await tab.page.getByText('Your authentication session has expired. Please log in again.').first().waitFor()
+  await until(() => tab.story.some((l) => l.includes('[Callback] Silent refresh failed (OIDC session expired)')), 'the callback page says why')
+  await goOn()
+  await tab.page.getByTestId('idp-name').waitFor() // and once that could be read the login is there
   expect(tab.redirects).toBe(2)
   const answer = await other.page.evaluate(() => fetch('/auth/refresh', { method: 'POST' }).then((r) => r.status))
   expect(answer).toBe(401)
   // The other tab has been told.
-  await until(async () => (await other.status()).token === null, 'the other tab is out, too', 20_000)
+  await until(async () => (await other.status()).token === null, 'the other tab is out, too')
   expect(await call(other)).not.toBe(200)
   // The provider does not let them in.
   await tab.loginAtProvider()
