@@ -57,11 +57,9 @@ export const scenes: Scenes = {
     const two = await visit(context, `${stage.front.url}/app`)
     await connected(two.page)
     one.traffic.lines.length = two.traffic.lines.length = 0
-    await Promise.all([one, two].map(async ({ page }) => {
-      const before = await status(page)
-      if (page === one.page) await leak(stage)
-      await moved(page, before)
-    }))
+    const before = await status(one.page)
+    await leak(stage)
+    await Promise.all([one, two].map(({ page }) => moved(page, before)))
     const adopted = (v: Visit): boolean => v.traffic.lines.some((l) => l.includes('adopted'))
     await until(() => adopted(one) || adopted(two), 'a tab has taken over the token of the other')
     return (adopted(one) ? one : two).traffic.lines
@@ -98,6 +96,15 @@ export const scenes: Scenes = {
   async three(stage) {
     const { page, traffic } = await app(stage, { socket: false })
     await page.evaluate(() => fetch('/auth/login', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"sub":"alice","roles":["user","admin"]}' }))
+    // Refused at once, all three: one that is late would find the new token.
+    let refused = 0
+    let all = (): void => {}
+    const there = new Promise<void>((resolve) => { all = resolve })
+    stage.front.on('/api/admin', async (c) => {
+      if (++refused === 3) all()
+      await there
+      await c.forward()
+    })
     const got = await page.evaluate(async () => (await Promise.all([1, 2, 3].map(() => fetch('/api/admin')))).map((a) => a.status))
     if (got.join() !== '200,200,200') throw new Error(`three calls: got ${got.join()}`)
     return traffic.lines
