@@ -109,13 +109,39 @@ func (e *eye) Look(_ context.Context, prev rotation.State) (rotation.Snapshot, e
 	return seen, nil
 }
 
+// held is a log whose reader waits while the gate is locked.
+type held struct {
+	watcher.Log
+	gate sync.RWMutex
+}
+
+func (h *held) Head(ctx context.Context, ring string) (rotation.State, uint64, error) {
+	h.gate.RLock()
+	defer h.gate.RUnlock()
+	return h.Log.Head(ctx, ring)
+}
+
+func (h *held) Append(ctx context.Context, ev rotation.Event, after uint64) (uint64, error) {
+	h.gate.RLock()
+	defer h.gate.RUnlock()
+	return h.Log.Append(ctx, ev, after)
+}
+
 // watch runs a watcher until the test ends or stop is called.
 func watch(t *testing.T, nc *nats.Conn, s *store, instance, memory string) (stop func()) {
 	t.Helper()
-	log, err := natslog.Open(t.Context(), nc, natslog.Config{})
+	stop, _ = watchHeld(t, nc, s, instance, memory)
+	return stop
+}
+
+// watchHeld is watch, with the log by which the watcher can be kept waiting.
+func watchHeld(t *testing.T, nc *nats.Conn, s *store, instance, memory string) (stop func(), log *held) {
+	t.Helper()
+	opened, err := natslog.Open(t.Context(), nc, natslog.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	log = &held{Log: opened}
 	rows, err := natsfeed.OpenRows(t.Context(), nc, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +155,7 @@ func watch(t *testing.T, nc *nats.Conn, s *store, instance, memory string) (stop
 	if err != nil {
 		t.Fatal(err)
 	}
-	return run(t, w.Run)
+	return run(t, w.Run), log
 }
 
 func run(t *testing.T, f func(context.Context) error) (stop func()) {
@@ -349,7 +375,7 @@ func TestAStreamRestoredFromAnOldCopyIsBroughtUpToDate(t *testing.T) {
 			e := listen(t, nc, 20*time.Millisecond)
 			s := &store{every: 1}
 			memory := filepath.Join(t.TempDir(), "payments.json")
-			stop := watch(t, nc, s, "one", memory)
+			stop, log := watchHeld(t, nc, s, "one", memory)
 			e.untilShown(t, s.turn())
 			server.Stop(t)
 			backup := t.TempDir()
@@ -361,8 +387,13 @@ func TestAStreamRestoredFromAnOldCopyIsBroughtUpToDate(t *testing.T) {
 				e.untilShown(t, s.turn())
 			}
 			before := e.until(t, "no key retiring", func(st rotation.State) bool { return len(st.Keys) == 1 })
+			// It must not bring the log up to date before the old state was heard.
+			release := sync.OnceFunc(log.gate.Unlock)
 			if restarted {
 				stop()
+			} else {
+				log.gate.Lock()
+				t.Cleanup(release)
 			}
 			server.Stop(t)
 			if err := os.RemoveAll(server.Dir()); err != nil {
@@ -377,6 +408,7 @@ func TestAStreamRestoredFromAnOldCopyIsBroughtUpToDate(t *testing.T) {
 			if restarted {
 				watch(t, nc, s, "one", memory)
 			} else {
+				release()
 				s.hint()
 			}
 			for _, ear := range []*ear{e, fresh} {
