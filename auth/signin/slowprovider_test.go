@@ -63,30 +63,27 @@ func TestAnAnswerThatComesLateIsForTheNextRefresh(t *testing.T) {
 		t.Errorf("roles %v, want the last", got)
 	}
 	<-came
-	// Meanwhile other refreshes of the session, on this and another replica, use no token twice.
-	for _, at := range []*replica{r, other, other, r} {
-		b.r = at
-		if got := b.roles(b.refresh()); !slices.Equal(got, []string{"user"}) {
-			t.Errorf("roles %v, want the last", got)
+	// Meanwhile other refreshes of the session, on this and another replica, use no token twice, however many they are:
+	// somebody who waits loads the page again and again.
+	for range 3 {
+		for _, at := range []*replica{r, other, other, r} {
+			b.r = at
+			if got := b.roles(b.refresh()); !slices.Equal(got, []string{"user"}) {
+				t.Errorf("roles %v, want the last", got)
+			}
 		}
 	}
 	if n := p.called("/token") - before; n != 1 {
 		t.Errorf("the provider was asked %d times, want once", n)
 	}
 	release()
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		got := b.refresh()
-		if got.status != 200 {
-			t.Fatalf("got %d %s: the token was used twice", got.status, got.body)
-		}
-		if slices.Equal(b.roles(got), []string{"late"}) {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("what the provider said is not there")
-		}
-		<-time.After(10 * time.Millisecond)
+	r.Wait()
+	got := b.refresh()
+	if got.status != 200 {
+		t.Fatalf("got %d %s: the token was used twice", got.status, got.body)
+	}
+	if roles := b.roles(got); !slices.Equal(roles, []string{"late"}) {
+		t.Errorf("roles %v, want what the provider said", roles)
 	}
 	if got := b.refresh(); got.status != 200 {
 		t.Errorf("the one after it: %d %s", got.status, got.body)
@@ -185,8 +182,16 @@ func TestAProviderThatHangsHoldsUpNobodyElse(t *testing.T) {
 		t.Errorf("whoever waits: %d %s", got.status, got.body)
 	}
 	<-came
-	if got := bob.refresh(); got.status != 200 || q.called("/token") != 2 {
+	if got := bob.refresh(); got.status != 200 {
 		t.Errorf("another provider's: %d %s", got.status, got.body)
+	}
+	// Bob may have been answered before; that provider is asked while the first still hangs.
+	deadline := time.Now().Add(10 * time.Second)
+	for q.called("/token") != 2 {
+		if time.Now().After(deadline) {
+			t.Fatalf("another provider was asked %d times, want twice", q.called("/token"))
+		}
+		<-time.After(5 * time.Millisecond)
 	}
 	// Past the age of the last claims there is nothing to go on with, and the session stays.
 	r.age(&http.Cookie{Value: ann.jar[insecureCookieName]}, func(rec *record) { rec.ClaimsAt = rec.ClaimsAt.Add(-time.Hour) })
@@ -196,11 +201,8 @@ func TestAProviderThatHangsHoldsUpNobodyElse(t *testing.T) {
 		t.Error("it does not say when to come back")
 	}
 	release()
-	deadline := time.Now().Add(10 * time.Second)
-	for ann.refresh().status != 200 {
-		if time.Now().After(deadline) {
-			t.Fatal("the session has not come back")
-		}
-		<-time.After(10 * time.Millisecond)
+	r.Wait()
+	if got := ann.refresh(); got.status != 200 {
+		t.Errorf("the session has not come back: %d %s", got.status, got.body)
 	}
 }
