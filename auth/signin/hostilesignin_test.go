@@ -367,7 +367,7 @@ func TestSignInsThatWereLeftDoNotFillTheBrowser(t *testing.T) {
 
 func TestMoreSignInsThanArePlannedForWait(t *testing.T) {
 	s, p := newStand(t), newIDP(t)
-	b := newBrowser(t, s.signs([]Provider{p.settings("corp")}, func(c *Config) { c.PerSecond = 3 }))
+	b := newBrowser(t, s.signs([]Provider{p.settings("corp")}, func(c *Config) { c.PerSecond = 0.1 }))
 	busy := 0
 	for range 20 {
 		got := b.do("GET", "/auth/login?"+returning(page).Encode())
