@@ -81,6 +81,9 @@ func (p *process) start(ctx context.Context) (err error) {
 		return err
 	}
 	p.apiGate.open(p.api)
+	if p.demo == nil { // before anything makes the process ready
+		p.publicGate.open(p.publicMux())
+	}
 	for _, r := range p.rings {
 		p.running.keys = append(p.running.keys, p.startKeys(r))
 	}
@@ -88,9 +91,6 @@ func (p *process) start(ctx context.Context) (err error) {
 		p.actors.start("pulse", func(ctx context.Context) error { return p.health.pulse(ctx, p.touch) }),
 		p.actors.start("watchdog", func(ctx context.Context) error { return p.notify.feed(ctx, p.health.alive) }),
 		p.actors.start("readiness", p.announce),
-	}
-	if p.demo == nil {
-		p.publicGate.open(p.publicMux())
 	}
 	return nil
 }
