@@ -231,7 +231,10 @@ function forProvider(stage: SigninStage, mode: Setting['mode']): void {
     const ann = await stage.person()
     const tab = await ann.signedIn()
     await stage.setRoles(ann, ['user', 'analyst'])
+    const release = stage.provider.hold(mode === 'redirect' ? 'authorize' : 'token')
     await tab.click('load-all')
+    await until(() => tab.story.filter((l) => l === got403).length === 3, 'all three are refused')
+    release()
     await recovered(tab, mode, '/ui/reports', ['user', 'analyst'])
     await until(async () => /reports 200 · sources 200 · threads 200/.test(await tab.page.getByTestId('status').innerText()), 'all three are loaded')
     once(tab, mode)
@@ -319,7 +322,7 @@ describe('by redirect, with time to read on the callback page', () => {
     const ann = await stage.person()
     const tab = await ann.tab()
     const at: Record<string, number> = {}
-    tab.page.on('console', (m) => { at[/\[Callback\] (Will|NOW)/.exec(m.text())?.[1] ?? ''] ??= Date.now() })
+    tab.page.on('console', (m) => { at[/\[Callback\] (Will|NOW)/.exec(m.text())?.[1] ?? ''] ??= m.timestamp() })
     await tab.open('/ui/reports')
     await tab.click('signin')
     await tab.loginAtProvider()
@@ -328,7 +331,7 @@ describe('by redirect, with time to read on the callback page', () => {
       '[Callback] Will redirect to /ui/reports in 1 second (or enable "Preserve log" in DevTools)',
       '[Callback] Normal login, redirecting to reports', '[Callback] Redirecting to /ui/reports', '[Callback] NOW redirecting to /ui/reports',
     ])
-    expect(at.NOW! - at.Will!).toBeGreaterThan(900) // never much shorter, however slow the machine
+    expect(at.NOW! - at.Will!).toBeGreaterThan(900) // by the page's clock: never much shorter, however slow the machine
     // Back on the callback page without a place, as after a tab was restored: the default page.
     tab.restart()
     await tab.open('/ui/callback?refresh=true')
