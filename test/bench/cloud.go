@@ -88,7 +88,7 @@ dataDir: %s
 
 // changed waits for the state that follows before, and returns its rev.
 func (d *daemon) changed(ctx context.Context, before time.Time) (time.Time, error) {
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		at, err := d.revision(ctx)
 		switch {
@@ -97,7 +97,7 @@ func (d *daemon) changed(ctx context.Context, before time.Time) (time.Time, erro
 		case at.After(before):
 			return at, nil
 		case time.Now().After(deadline):
-			return at, errors.New("no new state within 10s")
+			return at, errors.New("no new state within a minute")
 		}
 		select {
 		case <-ctx.Done():

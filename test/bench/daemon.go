@@ -84,7 +84,7 @@ dataDir: %s
 
 // ready waits for a daemon's readiness.
 func (p *process) ready(ctx context.Context, admin string) error {
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+"/readyz", nil)
 		if err != nil {
@@ -98,7 +98,7 @@ func (p *process) ready(ctx context.Context, admin string) error {
 			}
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%s was not ready within 30s: %w\n%s", p.name, err, p.tail)
+			return fmt.Errorf("%s was not ready within two minutes: %w\n%s", p.name, err, p.tail)
 		}
 		select {
 		case <-ctx.Done():

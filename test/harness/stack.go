@@ -64,6 +64,7 @@ type Stack struct {
 func Start(t testing.TB, o Options) *Stack {
 	t.Helper()
 	o.fill(t)
+	conn := o.NATS.Conn(t) // closed after all that runs on it has ended
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	t.Cleanup(func() { stop(); running.Wait() })
@@ -78,7 +79,7 @@ func Start(t testing.TB, o Options) *Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Stack{URL: "http://" + listener.Addr().String(), File: o.File, NATS: o.NATS, Conn: o.NATS.Conn(t), signAfter: o.SignAfter}
+	s := &Stack{URL: "http://" + listener.Addr().String(), File: o.File, NATS: o.NATS, Conn: conn, signAfter: o.SignAfter}
 	ready, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	must := func(err error) {
@@ -99,7 +100,9 @@ func Start(t testing.TB, o Options) *Stack {
 
 	policy := rotation.Policy{
 		TokenLifetime: o.TokenLifetime, SignerLag: 2 * o.Poll, PerSecond: o.PerSecond,
-		AfterMs: o.SignAfter.Milliseconds(),
+		// A browser that asked before the keyring had the new key would get a
+		// token under the old one, and not ask again.
+		AfterMs: (o.SignAfter + time.Second).Milliseconds(),
 	}
 	s.Hub = newHub(t, s, o)
 	s.Watcher, err = watcher.New(watcher.Config{

@@ -35,10 +35,10 @@ func guarded(t *testing.T, opts server.Options) *server.Server {
 	return ns
 }
 
-// until polls cond, which has nothing to wait on, for at most 20 s.
+// until polls cond, which has nothing to wait on, for at most a minute.
 func until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
