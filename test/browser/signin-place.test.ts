@@ -65,6 +65,7 @@ test('a redirect keeps the place, names provider, audience and the way back, and
   stage.provider.users.grant(ann.name, 'analyst')
   const logins: string[] = []
   tab.page.on('request', (r) => { if (new URL(r.url()).pathname === '/auth/login') logins.push(r.url()) })
+  const release = stage.provider.hold('authorize')
   await tab.page.evaluate(() => {
     const settled: string[] = []
     addEventListener('pagehide', () => { localStorage.lastWords = JSON.stringify({ kept: sessionStorage.getItem('postLoginUrl'), settled }) })
@@ -72,6 +73,8 @@ test('a redirect keeps the place, names provider, audience and the way back, and
       void fetch(`/reporting/api/${api}`).then((r) => settled.push(`${r.status}`), (e) => settled.push(`${e.code}: ${e.message}`))
     }
   })
+  await until(() => tab.story.filter((l) => l.includes('Got 403')).length === 3, 'all three are refused')
+  release()
   await until(() => tab.story.includes(returning(place)), 'the callback leads back')
   await tab.arrives(place)
   expect(await lastWords(tab)).toEqual({ kept: place, settled: Array(3).fill('redirecting: TOKEN_REFRESH_IN_PROGRESS') })
@@ -169,8 +172,8 @@ test('two tabs that are sent to sign-in at once each come back to their own plac
   await until(() => stage.provider.requests('/auth').filter((r) => r.status === 0).length === 2, 'both are at the provider')
   release()
   for (const [i, tab] of tabs.entries()) {
+    await until(() => tab.story.includes(returning(places[i]!)), 'the callback leads back')
     await tab.arrives(places[i]!)
-    expect(tab.story).toContain(returning(places[i]!))
     expect(tab.redirects).toBe(1)
   }
 })
