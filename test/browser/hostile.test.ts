@@ -70,15 +70,18 @@ test('a flood of a thousand forged events causes no flood of refreshes', async (
   covers('SEC-10')
   const { page, traffic, say, states } = await lied()
   const state = JSON.parse(states.at(-1)!) as Record<string, unknown>
+  const began = Date.now()
   for (let i = 1; i <= 1000; i++) {
-    say(JSON.stringify({ ...state, rev: (state.rev as number) + i, key: `forged-${i}`, kid: `<img src=x onerror=alert(${i})>`, urgency: 'compromise', refresh: { afterMs: 0, windowMs: 0 } }))
+    say(JSON.stringify({ ...state, rev: (state.rev as number) + i, key: `forged-${i}`, kid: `<img src=x onerror=alert(${i})>`, sinceMs: 0, urgency: 'compromise', refresh: { afterMs: 0, windowMs: 0 } }))
   }
+  await until(() => traffic.refreshes.length > 0, 'the first one is believed', 240_000)
   const heard = traffic.frames
-  await until(() => traffic.frames >= heard + 8, 'eight beacons have passed')
-  expect(traffic.refreshes.length).toBeLessThanOrEqual(5)
+  await until(() => traffic.frames >= heard + 8, 'eight beacons have passed', 240_000)
+  // However long a slow machine takes over them: the first one, and one in ten seconds.
+  expect(traffic.refreshes.length).toBeLessThanOrEqual(2 + Math.floor((Date.now() - began) / 10_000))
   expect(traffic.errors).toEqual([])
   expect(await call(page, '/api/hello')).toBe(200)
-})
+}, 300_000)
 
 test('markers in storage that somebody has written over are no markers, and break nothing', async () => {
   covers('EDGE-14', 'LOOP-04')
