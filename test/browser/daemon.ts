@@ -138,7 +138,8 @@ export async function until(holds: () => boolean | Promise<boolean>, what: strin
   }
 }
 
-let port = 0
+/** The port that was looked at last. */
+let last = 0
 
 /**
  * A port that nobody listens on, for a process that is told of it and takes it a moment later. It is below those that a
@@ -148,7 +149,8 @@ let port = 0
 export async function freePort(): Promise<number> {
   const [least, most, files] = [20_000, 32_000, 8]
   for (let tries = 0; tries < 100; tries++) {
-    port = port && port + files < most ? port + files : least + files * randomInt((most - least) / files) + Number(process.env.VITEST_POOL_ID ?? 0) % files
+    // Each call has one of its own: several may look at the same time.
+    const port = last = last && last + files < most ? last + files : least + files * randomInt((most - least) / files) + Number(process.env.VITEST_POOL_ID ?? 0) % files
     if (await listens(port)) return port
   }
   throw new Error(`no port from ${least} to ${most} is free`)
