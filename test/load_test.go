@@ -14,19 +14,24 @@ import (
 // crowdSize is the number of browsers that call a protected API while a key turns.
 const crowdSize = 1000
 
+// patience is how long a thousand browsers may take to move, where each refresh
+// is a write to the disk of a busy machine; it only bounds a broken run.
+const patience = 5 * time.Minute
+
 // These three stay in one test and one crowd: to sign a thousand browsers in
 // costs more than the rotations do.
 func TestAThousandBrowsersCallingAProtectedAPI(t *testing.T) {
 	covers.IDs(t, "PERF-06", "PERF-08", "ACC-16")
 	const perSecond = 400
-	s := harness.Start(t, harness.Options{PerSecond: perSecond, SignAfter: 2 * time.Second, Beacon: 5 * time.Second})
+	// These browsers renew no token for its age, so that it outlives the test on a slow machine too.
+	s := harness.Start(t, harness.Options{PerSecond: perSecond, SignAfter: 2 * time.Second, Beacon: 5 * time.Second, TokenLifetime: time.Hour})
 	crowd := harness.Gather(t, s.URL, harness.Ring, crowdSize, 2*time.Second, nil)
-	harness.Until(t, "every browser has a state", crowd.AllTold)
+	harness.UntilWithin(t, patience, "every browser has a state", crowd.AllTold)
 
 	t.Run("see no refusal in a planned rotation", func(t *testing.T) {
 		before := crowd.Total()
 		to := rotate(t, s, rollout.Request{})
-		harness.Until(t, "every browser moved", func() bool { return crowd.AllUnder(to) })
+		harness.UntilWithin(t, patience, "every browser moved", func() bool { return crowd.AllUnder(to) })
 		smooth(t, before, crowd.Total())
 	})
 
@@ -34,7 +39,7 @@ func TestAThousandBrowsersCallingAProtectedAPI(t *testing.T) {
 		before := crowd.Total()
 		s.File.Reload()
 		s.File.Turn("unannounced")
-		harness.Until(t, "every browser moved", func() bool { return crowd.AllUnder("unannounced") })
+		harness.UntilWithin(t, patience, "every browser moved", func() bool { return crowd.AllUnder("unannounced") })
 		smooth(t, before, crowd.Total())
 	})
 
@@ -45,7 +50,7 @@ func TestAThousandBrowsersCallingAProtectedAPI(t *testing.T) {
 		}
 		before, started := crowd.Total(), time.Now()
 		to := rotate(t, s, rollout.Request{Compromise: true})
-		harness.Until(t, "every browser moved", func() bool { return crowd.AllUnder(to) })
+		harness.UntilWithin(t, patience, "every browser moved", func() bool { return crowd.AllUnder(to) })
 		took := time.Since(started)
 		for i, b := range crowd.Browsers {
 			now := b.Counts()
