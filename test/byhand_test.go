@@ -87,7 +87,7 @@ func withoutKID(secret string) (string, error) {
 	now := time.Now()
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
 		"iss": "https://issuer.test", "aud": "test", "sub": "somebody",
-		"iat": now.Unix(), "exp": now.Add(2 * time.Minute).Unix(),
+		"iat": now.Unix(), "exp": now.Add(10 * time.Minute).Unix(),
 	}).SignedString(key)
 }
 

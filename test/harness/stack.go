@@ -34,7 +34,7 @@ type Options struct {
 	NATS          *natstest.Server // a new one
 	File          *KeyFile         // one HS256 key "first"
 	PerSecond     float64          // 1000
-	TokenLifetime time.Duration    // 2 min
+	TokenLifetime time.Duration    // 10 min: browsers renew no token for its age
 	SignAfter     time.Duration    // 0
 	Poll          time.Duration    // 1 s
 	Beacon        time.Duration    // 1 s
@@ -143,7 +143,7 @@ func (o *Options) fill(t testing.TB) {
 		o.PerSecond = 1000
 	}
 	if o.TokenLifetime == 0 {
-		o.TokenLifetime = 2 * time.Minute
+		o.TokenLifetime = 10 * time.Minute
 	}
 	if o.Poll == 0 {
 		o.Poll = time.Second
@@ -267,10 +267,10 @@ func (e *Events) Bytes() [][]byte {
 	return append([][]byte(nil), e.bytes...)
 }
 
-// Until polls until the condition holds; a minute in vain ends the test.
+// Until polls until the condition holds; three minutes in vain end the test.
 func Until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	UntilWithin(t, time.Minute, what, holds)
+	UntilWithin(t, 3*time.Minute, what, holds)
 }
 
 // UntilWithin is Until with a deadline of its own, which only bounds a broken run.
