@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -123,7 +124,8 @@ func (b *Browser) SignIn(ctx context.Context, name string, roles ...string) erro
 }
 
 // Refresh gets a new token unless somebody already replaced the one of that
-// generation. A 429 is waited out.
+// generation. A 429 is waited out, and a 503 as the client does: its session may
+// have been renewed by an answer that never came, so it comes back when it is told to.
 func (b *Browser) Refresh(ctx context.Context, generation int) error {
 	b.refreshing.Lock()
 	defer b.refreshing.Unlock()
@@ -165,6 +167,15 @@ func (b *Browser) Refresh(ctx context.Context, generation int) error {
 			b.count.Waited++
 			b.mu.Unlock()
 			if !wait(ctx, time.Duration(problem.RetryAfterMs)*time.Millisecond) {
+				return ctx.Err()
+			}
+		case http.StatusServiceUnavailable:
+			drain(res)
+			seconds, err := strconv.Atoi(res.Header.Get("Retry-After"))
+			if err != nil {
+				return fmt.Errorf("refresh: 503 that does not say when to come back: %w", err)
+			}
+			if !wait(ctx, time.Duration(seconds)*time.Second) {
 				return ctx.Err()
 			}
 		default:
