@@ -18,6 +18,7 @@ interface Client { keyturn: { status(): Status, signedIn(): Promise<void>, logou
 
 /** One tab, with what went wrong in it. */
 export class Tab {
+  /** Status and path of what was refused; streams apart. */
   readonly refused: string[] = []
   readonly errors: string[] = []
   refreshes = 0
@@ -28,7 +29,11 @@ export class Tab {
       if (!String(error).includes('establish a connection')) this.errors.push(String(error))
     })
     page.on('request', (request) => { if (new URL(request.url()).pathname === '/auth/refresh') this.refreshes++ })
-    page.on('response', (response) => { if (response.status() >= 400) this.refused.push(`${response.status()} ${response.url()}`) })
+    page.on('response', (response) => {
+      const { pathname } = new URL(response.url())
+      // Firefox tells of a stream that a proxy refuses as of any other answer, whenever the client has tried one.
+      if (response.status() >= 400 && pathname !== '/v1/stream') this.refused.push(`${response.status()} ${pathname}`)
+    })
   }
 
   static async open(browser: Browser, url: string): Promise<Tab> {
