@@ -270,10 +270,6 @@ func (s *Service) kept(p *provider, token string) string {
 	return ""
 }
 
-// maxFollowers is how often a session may be refreshed until its provider has
-// answered: more often than anybody loads a page again in that time.
-const maxFollowers = 64
-
 // learn stores claims and refresh token (empty: as before) for whoever holds
 // the session now, which is holder or one that follows it.
 func (s *Service) learn(ctx context.Context, holder credential, claims told, refresh string) error {
@@ -285,7 +281,7 @@ func (s *Service) learn(ctx context.Context, holder credential, claims told, ref
 		if err != nil {
 			return s.unlearned(holder, err)
 		}
-		for range maxFollowers {
+		for range min(rec.Uses, maxWalk) {
 			if holder.print().equal(rec.Current) {
 				break
 			}

@@ -10,8 +10,9 @@ import (
 // covers an answer that got lost and a second tab that asked at the same time.
 const Grace = 30 * time.Second
 
-// maxWalk bounds how many uses back an old credential is recognised, and so the
-// work a stranger who learned a session's id can cause: some milliseconds.
+// maxWalk bounds how many uses back an old credential is recognised, and how
+// many a provider's late answer follows; so also the work a stranger who learned
+// a session's id can cause: some milliseconds.
 const maxWalk = 4096
 
 // record is one session as it stands in the bucket. It holds no credential.

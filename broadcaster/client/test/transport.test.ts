@@ -24,6 +24,15 @@ async function listening(world = barred(), browser = world.browser(), options: O
   return tab
 }
 
+/** A page whose WebSocket has opened, which no proxy blocks yet. */
+async function opened(): Promise<Tab> {
+  const world = barred()
+  world.server.blocked = false
+  const tab = world.browser().open()
+  await world.run(1_000)
+  return tab
+}
+
 const live = (tab: Tab): number => tab.streams.filter((s) => s.state === 'open').length
 const held = ({ locks }: Browser): boolean => locks.of(lock).isHeld()
 const bearer = (tab: Tab): string | undefined => tab.streams.at(-1)!.request.headers.get('authorization')?.slice(7)
@@ -75,10 +84,8 @@ describe('two WebSockets in a row that do not open', () => {
 })
 
 test('a WebSocket that opened has shown the way: one handshake that fails later is no reason for events', async () => {
-  const world = barred()
-  world.server.blocked = false
-  const tab = world.browser().open()
-  await world.run(1_000)
+  const tab = await opened()
+  const { world } = tab
   world.server.blocked = true
   tab.socket.end(1006)
   while (tab.sockets.length < 2 || tab.socket.state !== 'closed') await world.run(10)
@@ -89,10 +96,8 @@ test('a WebSocket that opened has shown the way: one handshake that fails later 
 
 test('nor is a server that is down for a minute: all its clients come back by WebSocket', async () => {
   for (const extra of Array(20).keys()) {
-    const world = barred()
-    world.server.blocked = false
-    const tab = world.browser().open()
-    await world.run(1_000)
+    const tab = await opened()
+    const { world } = tab
     Object.assign(world.server, { blocked: true, streams: false })
     tab.socket.end(1006)
     await world.run(40_000 + extra * 1_000)
@@ -103,10 +108,8 @@ test('nor is a server that is down for a minute: all its clients come back by We
 })
 
 test('but WebSockets that are blocked from then on are one', async () => {
-  const world = barred()
-  world.server.blocked = false
-  const tab = world.browser().open()
-  await world.run(1_000)
+  const tab = await opened()
+  const { world } = tab
   world.server.blocked = true
   tab.socket.end(1006)
   await world.run(240_000)
